@@ -1,0 +1,73 @@
+# How the project's targets are made, so that each folder's CMakeLists.txt is a list of files and arrows.
+
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+# Debian's versioned Boost: the unversioned packages are 1.74.
+find_package(Boost 1.81 REQUIRED COMPONENTS url json)
+
+add_library(postern_flags INTERFACE)
+target_include_directories(postern_flags INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
+target_compile_options(postern_flags INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror)
+target_compile_definitions(postern_flags INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_BEAST_USE_STD_STRING_VIEW)
+target_link_libraries(postern_flags INTERFACE Threads::Threads Boost::headers)
+if(POSTERN_SANITIZE)
+    target_compile_options(postern_flags INTERFACE -fsanitize=${POSTERN_SANITIZE} -fno-omit-frame-pointer
+                                                   -fno-sanitize-recover=all)
+    target_link_options(postern_flags INTERFACE -fsanitize=${POSTERN_SANITIZE})
+endif()
+if(POSTERN_FUZZ)
+    # Coverage in every library, so that one sanitizer build serves unit tests and fuzz targets.
+    target_compile_options(postern_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
+# postern_library(NAME SOURCES … LINK …): a folder's library, `postern_NAME`, with all that may be included from it.
+function(postern_library name)
+    cmake_parse_arguments(arg "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
+    add_library(postern_${name} STATIC ${arg_SOURCES})
+    target_link_libraries(postern_${name} PUBLIC postern_flags ${arg_LINK} PRIVATE ${arg_PRIVATE_LINK})
+endfunction()
+
+# postern_program(NAME SOURCES … LINK … [SBIN]): a program `NAME` that is installed.
+function(postern_program name)
+    cmake_parse_arguments(arg "SBIN" "" "SOURCES;LINK" ${ARGN})
+    add_executable(${name} ${arg_SOURCES})
+    target_link_libraries(${name} PRIVATE postern_flags ${arg_LINK})
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+    if(arg_SBIN)
+        install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR})
+    else()
+        install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+    endif()
+endfunction()
+
+# postern_test(NAME SOURCES … LINK … [THREADED]): a GoogleTest program in bin/tests; THREADED ones also run under TSan.
+function(postern_test name)
+    cmake_parse_arguments(arg "THREADED" "" "SOURCES;LINK" ${ARGN})
+    if(NOT POSTERN_TESTS)
+        return()
+    endif()
+    if(POSTERN_SANITIZE STREQUAL "thread" AND NOT arg_THREADED)
+        return()
+    endif()
+    find_package(GTest REQUIRED)
+    add_executable(test_${name} ${arg_SOURCES})
+    target_link_libraries(test_${name} PRIVATE postern_flags ${arg_LINK} GTest::gmock GTest::gtest_main)
+    target_compile_definitions(test_${name} PRIVATE POSTERN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+    set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/tests)
+    add_dependencies(unit_tests test_${name})
+endfunction()
+add_custom_target(unit_tests)
+
+# postern_fuzz(NAME SOURCES … LINK …): a libFuzzer target in bin/fuzz; its kept corpus is tests/fuzz/corpus/NAME.
+function(postern_fuzz name)
+    cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+    if(NOT POSTERN_FUZZ)
+        return()
+    endif()
+    add_executable(fuzz_${name} ${arg_SOURCES})
+    target_link_libraries(fuzz_${name} PRIVATE postern_flags ${arg_LINK})
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    set_target_properties(fuzz_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/fuzz)
+    add_dependencies(fuzz_targets fuzz_${name})
+endfunction()
+add_custom_target(fuzz_targets)

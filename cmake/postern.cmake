@@ -71,3 +71,20 @@ function(postern_fuzz name)
     add_dependencies(fuzz_targets fuzz_${name})
 endfunction()
 add_custom_target(fuzz_targets)
+
+# Every header compiles alone: one generated source a header, syntax only, built by the target self_contained_headers.
+function(postern_check_headers)
+    file(GLOB_RECURSE headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS
+         ${PROJECT_SOURCE_DIR}/board/*.h ${PROJECT_SOURCE_DIR}/dataplane/*.h ${PROJECT_SOURCE_DIR}/smtp/*.h
+         ${PROJECT_SOURCE_DIR}/control/*.h ${PROJECT_SOURCE_DIR}/perf/*.h)
+    set(sources)
+    foreach(header ${headers})
+        string(REPLACE "/" "_" name ${header})
+        set(source ${PROJECT_BINARY_DIR}/generated/alone/${name}.cc)
+        file(CONFIGURE OUTPUT ${source} CONTENT "#include \"${header}\"\n")
+        list(APPEND sources ${source})
+    endforeach()
+    add_library(self_contained_headers OBJECT EXCLUDE_FROM_ALL ${sources})
+    target_link_libraries(self_contained_headers PRIVATE postern_flags spdlog::spdlog)
+    target_compile_options(self_contained_headers PRIVATE -fsyntax-only)
+endfunction()

@@ -1,0 +1,234 @@
+#!/usr/bin/python3
+"""./dev test: builds every variant, runs every test and checker, and ends with `N passed, N failed, N skipped`.
+
+Stages are run in order and go on after a failure, so that one run shows all that is wrong. `--all` gives every whole-process test its
+full size (hours) and keeps the summary in docs/evidence/. `--only STAGE[,STAGE]` runs some stages.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+REPORTS = ROOT / "build" / "reports"
+CORES = os.cpu_count() or 2
+SOURCES = ["*.cc", "*.h"]
+SANITIZER_OPTIONS = {
+    "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1",
+}
+
+
+class Tally:
+    """What passed, failed and was skipped (with its reason), by stage."""
+
+    def __init__(self):
+        self.stages = {}
+        self.failures = []
+        self.skips = []
+
+    def add(self, stage, name, ok, why=""):
+        counts = self.stages.setdefault(stage, {"passed": 0, "failed": 0, "skipped": 0, "seconds": 0.0})
+        counts["passed" if ok else "failed"] += 1
+        if not ok:
+            self.failures.append(f"{stage}: {name}{': ' + why if why else ''}")
+
+    def skip(self, stage, name, why):
+        counts = self.stages.setdefault(stage, {"passed": 0, "failed": 0, "skipped": 0, "seconds": 0.0})
+        counts["skipped"] += 1
+        self.skips.append(f"{stage}: {name}: {why}")
+
+    def total(self, what):
+        return sum(counts[what] for counts in self.stages.values())
+
+
+def run(command, **options):
+    """Runs a command with its output shown; true if it ended well."""
+    print("+", " ".join(str(word) for word in command), flush=True)
+    return subprocess.run([str(word) for word in command], cwd=ROOT, check=False, **options).returncode == 0
+
+
+def build(preset, *targets):
+    folder = ROOT / "build" / preset
+    if not (folder / "build.ninja").exists() and not run(["cmake", "--preset", preset]):
+        return False
+    return run(["cmake", "--build", folder, "--target", *targets] if targets else ["cmake", "--build", folder])
+
+
+def read_junit(tally, stage, report, name):
+    """Adds the cases of a JUnit report (GoogleTest and pytest both write one)."""
+    try:
+        tree = ElementTree.parse(report)
+    except (OSError, ElementTree.ParseError) as error:
+        tally.add(stage, name, False, f"no readable report: {error}")
+        return
+    for case in tree.iter("testcase"):
+        title = f"{case.get('classname')}.{case.get('name')}"
+        skipped = case.find("skipped")
+        broken = case.find("failure") if case.find("failure") is not None else case.find("error")
+        if broken is not None:
+            tally.add(stage, title, False, (broken.get("message") or "").splitlines()[0][:200] if broken.get("message") else "")
+        elif skipped is not None:
+            tally.skip(stage, title, skipped.get("message") or "no reason given")
+        elif case.get("status") != "notrun":
+            tally.add(stage, title, True)
+
+
+def stage_format(tally, _):
+    listed = subprocess.run(["git", "ls-files", *SOURCES], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    ok = run(["clang-format-16", "--dry-run", "--Werror", *listed])
+    tally.add("format", "clang-format", ok)
+
+
+def google_tests(tally, stage, preset):
+    for program in sorted((ROOT / "build" / preset / "bin" / "tests").glob("test_*")):
+        report = REPORTS / preset / f"{program.name}.xml"
+        report.unlink(missing_ok=True)
+        environment = dict(os.environ, **SANITIZER_OPTIONS)
+        ok = run([program, f"--gtest_output=xml:{report}", "--gtest_brief=1"], env=environment, timeout=1800)
+        read_junit(tally, stage, report, program.name)
+        if not ok:
+            tally.add(stage, program.name, False, "the program ended with an error (sanitizer, crash or failed test)")
+
+
+def stage_unit(tally, _):
+    if not build("asan"):
+        tally.add("unit", "build asan", False)
+        return
+    google_tests(tally, "unit", "asan")
+
+
+def stage_threads(tally, _):
+    if not build("tsan", "unit_tests", "postern-edge"):
+        tally.add("threads", "build tsan", False)
+        return
+    google_tests(tally, "threads", "tsan")
+
+
+def stage_fuzz(tally, options):
+    seconds = options.fuzz_seconds or (600 if options.all else 5)
+    for target in sorted((ROOT / "build" / "asan" / "bin" / "fuzz").glob("fuzz_*")):
+        name = target.name.removeprefix("fuzz_")
+        ok = run(["tests/fuzz/run.sh", target.parent, name, str(seconds)])
+        tally.add("fuzz", name, ok)
+
+
+def process_tests(tally, stage, preset, options, *more):
+    report = REPORTS / f"{stage}.xml"
+    report.unlink(missing_ok=True)
+    environment = dict(os.environ, **SANITIZER_OPTIONS)
+    environment["POSTERN_BIN"] = str(ROOT / "build" / preset / "bin")
+    environment["POSTERN_BUILD"] = preset
+    command = ["/usr/bin/python3", "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", "--durations=8", *more]
+    if options.all:
+        command.append("--full")
+    run(command, env=environment)
+    read_junit(tally, stage, report, stage)
+
+
+def stage_process(tally, options):
+    process_tests(tally, "process", "asan", options, "tests", "-m", "not release and not threads")
+
+
+def stage_release(tally, options):
+    if not build("bench"):
+        tally.add("release", "build release", False)
+        return
+    process_tests(tally, "release", "bench", options, "tests", "-m", "release")
+
+
+def stage_thread_process(tally, options):
+    process_tests(tally, "thread_process", "tsan", options, "tests", "-m", "threads")
+
+
+def stage_tidy(tally, _):
+    if not (ROOT / "build" / "asan" / "compile_commands.json").exists() and not run(["cmake", "--preset", "asan"]):
+        tally.add("tidy", "configure", False)
+        return
+    ok = run(["/usr/bin/run-clang-tidy-16", "-quiet", "-p", "build/asan", "-j", str(CORES), r"^(?!.*/(build|generated)/).*\.cc$"],
+             stdout=open(REPORTS / "tidy.txt", "w"), stderr=subprocess.DEVNULL)
+    tally.add("tidy", "clang-tidy", ok, "see build/reports/tidy.txt")
+    if not ok:
+        lines = (REPORTS / "tidy.txt").read_text().splitlines()
+        print("\n".join(line for line in lines if "error:" in line or "warning:" in line))
+
+
+def stage_headers(tally, _):
+    ok = build("asan", "self_contained_headers")
+    tally.add("headers", "every header compiles alone", ok)
+
+
+STAGES = {
+    "format": stage_format,
+    "unit": stage_unit,
+    "headers": stage_headers,
+    "fuzz": stage_fuzz,
+    "process": stage_process,
+    "release": stage_release,
+    "threads": stage_threads,
+    "thread_process": stage_thread_process,
+    "tidy": stage_tidy,
+}
+
+
+def summary(tally, seconds, options):
+    lines = []
+    for stage, counts in tally.stages.items():
+        lines.append(f"{stage:16} {counts['passed']:6} passed {counts['failed']:4} failed {counts['skipped']:4} skipped "
+                     f"{counts['seconds']:7.0f} s")
+    lines += [f"FAILED  {failure}" for failure in tally.failures]
+    lines += [f"skipped {skip}" for skip in tally.skips]
+    lines.append(f"size: {'full' if options.all else 'small'}; {seconds / 60:.1f} minutes on {CORES} cores")
+    return "\n".join(lines)
+
+
+def keep_evidence(text):
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False)
+    folder = ROOT / "docs" / "evidence"
+    folder.mkdir(parents=True, exist_ok=True)
+    head = f"./dev test --all, commit {commit.stdout.strip()}, {datetime.datetime.now(datetime.timezone.utc):%Y-%m-%d %H:%M} UTC\n\n"
+    (folder / "test-all.txt").write_text(head + text + "\n")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev test", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="every test in the full size that its requirement names (hours)")
+    parser.add_argument("--only", help="comma-separated stages: " + ", ".join(STAGES))
+    parser.add_argument("--fuzz-seconds", type=int, default=0, help="seconds for each fuzz target")
+    options = parser.parse_args()
+    wanted = options.only.split(",") if options.only else list(STAGES)
+    for stage in wanted:
+        if stage not in STAGES:
+            parser.error(f"there is no stage '{stage}'; there are: {', '.join(STAGES)}")
+    for folder in ("asan", "tsan", "bench"):
+        (REPORTS / folder).mkdir(parents=True, exist_ok=True)
+    tally = Tally()
+    began = time.monotonic()
+    for stage in wanted:
+        print(f"\n==> {stage}", flush=True)
+        start = time.monotonic()
+        try:
+            STAGES[stage](tally, options)
+        except (OSError, subprocess.SubprocessError) as error:
+            tally.add(stage, "stage", False, str(error))
+        if stage in tally.stages:
+            tally.stages[stage]["seconds"] = time.monotonic() - start
+    text = summary(tally, time.monotonic() - began, options)
+    closing = f"{tally.total('passed')} passed, {tally.total('failed')} failed, {tally.total('skipped')} skipped"
+    (REPORTS / "summary.json").write_text(json.dumps({"stages": tally.stages, "failures": tally.failures, "skips": tally.skips}, indent=1))
+    if options.all and not options.only:
+        keep_evidence(text + "\n" + closing)
+    print("\n" + text)
+    print(closing, flush=True)
+    sys.exit(1 if tally.total("failed") or not tally.total("passed") else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A Postfix of its own, in the foreground: the mail server behind Postern in a trial system.
-# usage: downstream.sh FOLDER ADDRESS PORT DELIVERED
+# usage: downstream.sh FOLDER ADDRESS PORT DELIVERED   (POSTFIX_EXTRA in the environment: further lines of main.cf)
 # Takes mail for any recipient and writes each message, byte for byte with CRLF line ends, to one file in DELIVERED. All else it keeps in FOLDER.
 # Its daemons reach their files relative to the queue folder, so FOLDER may lie where the user nobody could not walk to.
 set -euo pipefail
@@ -61,6 +61,7 @@ maillog_file = $folder/mail.log
 maillog_file_prefixes = $folder
 local_header_rewrite_clients =
 always_add_missing_headers = no
+${POSTFIX_EXTRA:-}
 CONFIG
 
 cat > "$config/master.cf" <<CONFIG

@@ -2,7 +2,8 @@
 # A Postfix of its own, in the foreground: the mail server behind Postern in a trial system.
 # usage: downstream.sh FOLDER ADDRESS PORT DELIVERED   (POSTFIX_EXTRA in the environment: further lines of main.cf)
 # Takes mail for any recipient and writes each message, byte for byte with CRLF line ends, to one file in DELIVERED. All else it keeps in FOLDER.
-# Its daemons reach their files relative to the queue folder, so FOLDER may lie where the user nobody could not walk to.
+# Its unprivileged daemons reach their files relative to the queue folder, so FOLDER and DELIVERED may lie below a folder that only root can
+# enter, as long as others may pass through the folder that holds both (mode 0711).
 set -euo pipefail
 
 folder=$(readlink -m "$1")
@@ -29,7 +30,7 @@ SCRIPT
 cat > "$config/main.cf" <<CONFIG
 compatibility_level = 3.6
 queue_directory = $queue
-data_directory = $folder/data
+data_directory = ../data
 command_directory = $(postconf -d -h command_directory)
 daemon_directory = $daemons
 mail_owner = postfix

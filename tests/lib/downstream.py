@@ -54,6 +54,7 @@ class Postfix:
 
     def start(self):
         self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o711)
         environment = dict(os.environ, POSTFIX_EXTRA="\n".join(f"{key} = {value}" for key, value in self._extra.items()))
         self._log = open(self.folder / "postfix.out", "ab")  # noqa: SIM115: closed by stop
         self._process = subprocess.Popen(

@@ -85,7 +85,8 @@ concept session_layer =
         { s.readable(c, octets) } -> std::same_as<std::size_t>;
         /// A `reserve` that came back empty would succeed now.
         { s.writable(c) } -> std::same_as<void>;
-        /// The peer sent FIN and all its octets were consumed. Replies can still be sent.
+        /// The peer sent FIN and all its octets were offered; what was left unconsumed (half a line, commands that
+        /// wait) can still be asked for by `want_read(c, true)`. Called once. Replies can still be sent.
         { s.peer_closed(c) } -> std::same_as<void>;
         /// The connection is gone (RST, error). The id is dead.
         { s.reset(c) } -> std::same_as<void>;

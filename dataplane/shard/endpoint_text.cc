@@ -1,0 +1,65 @@
+#include "dataplane/shard/endpoint_text.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace postern::shard {
+namespace {
+
+constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+}  // namespace
+
+bool is_ipv4(const endpoint& e) noexcept {
+    return std::equal(mapped.begin(), mapped.end(), e.address.begin());
+}
+
+process::result<endpoint> parse_endpoint(std::string_view text) {
+    const auto refuse = [&] {
+        return tl::unexpected("\"" + std::string(text) +
+                              "\" is not an address and port: write 192.0.2.1:25, 0.0.0.0:25 or [2001:db8::1]:25");
+    };
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string_view::npos) {
+        return refuse();
+    }
+    endpoint e;
+    const std::string_view port = text.substr(colon + 1);
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), e.port);
+    if (error != std::errc() || end != port.data() + port.size()) {
+        return refuse();
+    }
+    std::string_view address = text.substr(0, colon);
+    if (address.size() > 2 && address.front() == '[' && address.back() == ']') {
+        address = address.substr(1, address.size() - 2);
+        if (::inet_pton(AF_INET6, std::string(address).c_str(), e.address.data()) != 1 || is_ipv4(e)) {
+            return refuse();
+        }
+        return e;
+    }
+    std::copy(mapped.begin(), mapped.end(), e.address.begin());
+    if (::inet_pton(AF_INET, std::string(address).c_str(), e.address.data() + mapped.size()) != 1) {
+        return refuse();
+    }
+    return e;
+}
+
+std::string address_text(const endpoint& e) {
+    char text[INET6_ADDRSTRLEN] = "";
+    if (is_ipv4(e)) {
+        ::inet_ntop(AF_INET, e.address.data() + mapped.size(), text, sizeof text);
+    } else {
+        ::inet_ntop(AF_INET6, e.address.data(), text, sizeof text);
+    }
+    return text;
+}
+
+std::string endpoint_text(const endpoint& e) {
+    const std::string port = std::to_string(e.port);
+    return is_ipv4(e) ? address_text(e) + ":" + port : "[" + address_text(e) + "]:" + port;
+}
+
+}  // namespace postern::shard

@@ -1,0 +1,142 @@
+// One thread of the load generator: its connections over non-blocking sockets and epoll, its pace, its tally.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "board/process/files.h"
+#include "perf/dialogue.h"
+#include "perf/swap_windows.h"
+#include "perf/tally.h"
+
+namespace postern::perf {
+
+/// CLOCK_MONOTONIC in ns: the clock of the swap windows too.
+std::uint64_t monotonic_ns() noexcept;
+
+/// Where to connect, and from where.
+struct endpoint {
+    sockaddr_storage address{};
+    socklen_t size = 0;
+    std::uint32_t sources = 0;  ///< 0: the kernel's choice; else connections come from 127.1.0.1 and so many following
+};
+
+/// One thread's part of the load.
+struct share {
+    std::size_t connections = 1;       ///< open at a time
+    std::uint64_t units = UINT64_MAX;  ///< RCPTs, sessions or messages, by the exchange
+    double per_second = 0;             ///< RCPTs at most; 0: as fast as replies come
+    std::uint32_t first_source = 0;
+    std::uint64_t seed = 0;
+};
+
+/// How long, and when it is enough.
+struct limits {
+    std::uint64_t warmup_ns = 0;  ///< before the measuring begins
+    std::uint64_t duration_ns = 0;
+    std::uint64_t reply_timeout_ns = 0;
+    std::uint64_t failures = 0;  ///< wrong answers, lost connections and the like after which a thread gives up
+};
+
+/// Counts of one second, for plots and consecutive windows.
+struct second {
+    std::uint64_t rcpts = 0;
+    std::uint64_t sessions = 0;
+    std::uint64_t messages = 0;
+};
+
+/// What is read by the main thread while the load runs.
+struct live_counts {
+    std::atomic<std::uint64_t> rcpts{0};
+    std::atomic<std::uint64_t> sessions{0};
+    std::atomic<std::uint64_t> messages{0};
+    std::atomic<std::uint64_t> failures{0};
+    std::atomic<std::uint64_t> open{0};
+};
+
+class worker {
+public:
+    worker(const plan& to_do, const endpoint& target, const share& part, const limits& bounds,
+           const swap_windows* windows, const std::atomic<bool>& stop);
+    ~worker();
+    worker(const worker&) = delete;
+    worker& operator=(const worker&) = delete;
+
+    /// Runs the load to its end. An error: the machine's resources or the target failed us before anything was
+    /// measured.
+    process::result<void> run();
+
+    const perf::tally& result() const noexcept { return _tally; }
+    const std::vector<second>& seconds() const noexcept { return _seconds; }
+    const second& measured() const noexcept { return _measured; }
+    std::uint64_t measured_ns() const noexcept { return _measured_ns; }
+    const live_counts& live() const noexcept { return _live; }
+
+private:
+    struct connection;
+
+    bool open_one(std::uint64_t now);
+    void handle(connection& with, std::uint32_t events);
+    void read(connection& from);
+    void advance(connection& with, std::uint64_t now);
+    bool flush(connection& to);
+    void run_ready(std::uint64_t now);
+    void close(connection& gone, std::uint64_t now);
+    void check_timeouts(std::uint64_t now);
+    void report_swaps();
+    void mark_second(std::uint64_t now);
+    void mark_phase(std::uint64_t now);
+    void begin_stop(std::uint64_t now);
+    second counts() const noexcept { return {_tally.rcpts, _tally.sessions, _tally.messages}; }
+    std::uint64_t failures() const noexcept {
+        return _tally.wrong + _tally.dropped + _tally.timeouts + _tally.connect_errors;
+    }
+    std::uint64_t next_wakeup(std::uint64_t now) const noexcept;
+
+    const plan& _plan;
+    const endpoint& _target;
+    share _share;
+    limits _limits;
+    const std::atomic<bool>& _stop_asked;
+    perf::tally _tally;
+    std::optional<swap_judge> _judge;
+    thread_context _context;
+    live_counts _live;
+
+    process::descriptor _epoll;
+    std::vector<std::unique_ptr<connection>> _slots;
+    std::vector<std::uint32_t> _free;
+    std::deque<std::uint64_t> _ready;  ///< connections that may send, waiting for their turn: {serial, slot}
+    std::vector<char> _buffer;
+    std::string _fatal;
+    std::size_t _open = 0;
+    std::size_t _connecting = 0;
+    std::uint32_t _next_source = 0;
+    std::uint32_t _next_serial = 0;
+    std::uint64_t _units_left;
+    std::uint64_t _pace_at = 0;    ///< when the next RCPT may be sent
+    std::uint64_t _reopen_at = 0;  ///< after a failed connection
+    std::uint64_t _started = 0;
+    std::uint64_t _second_at = 0;
+    std::uint64_t _checked_at = 0;
+    std::uint64_t _stopped_at = 0;
+    std::uint64_t _measured_from = 0;
+    std::uint64_t _measured_ns = 0;
+    bool _warm = false;
+    bool _stopping = false;
+    bool _by_count = false;
+    second _before;  ///< counts when the measuring began
+    second _last_second;
+    second _measured;
+    std::vector<second> _seconds;
+};
+
+}  // namespace postern::perf

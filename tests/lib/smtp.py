@@ -1,0 +1,85 @@
+"""A bare SMTP client for whole-process tests: says exactly what it is told, and shows exactly what came back."""
+
+import socket
+import time
+
+
+class Client:
+    """One connection. `reply()` reads one whole reply; `say(line)` sends a command and reads its reply."""
+
+    def __init__(self, port, address="127.0.0.1", timeout=30, greet=True, source=None):
+        self.socket = socket.create_connection((address, port), timeout=timeout, source_address=(source, 0) if source else None)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._lines = self.socket.makefile("rb")
+        self.greeting = self.reply() if greet else None
+
+    def reply(self):
+        """All lines of the next reply, CRLF taken off, joined by newlines; empty if the connection is over."""
+        lines = []
+        while True:
+            line = self._lines.readline(8192)
+            if not line:
+                return "\n".join(lines)
+            lines.append(line.decode("utf-8", "replace").rstrip("\r\n"))
+            if line[3:4] != b"-":
+                return "\n".join(lines)
+
+    def send(self, octets):
+        self.socket.sendall(octets if isinstance(octets, bytes) else octets.encode())
+
+    def say(self, line):
+        self.send(line + "\r\n")
+        return self.reply()
+
+    def open(self, sender="sender@elsewhere.example", helo="client.example"):
+        """EHLO and MAIL; the replies must be 250."""
+        for line in (f"EHLO {helo}", f"MAIL FROM:<{sender}>"):
+            reply = self.say(line)
+            assert reply.startswith("250"), (line, reply)
+        return self
+
+    def deliver(self, recipients, content, sender="sender@elsewhere.example"):
+        """One whole transaction; the last reply that decides it: of MAIL, of RCPT (if all are refused), of DATA or of the final dot."""
+        reply = self.say(f"MAIL FROM:<{sender}>")
+        if not reply.startswith("250"):
+            return reply
+        replies = [self.say(f"RCPT TO:<{recipient}>") for recipient in recipients]
+        if not any(reply.startswith("250") for reply in replies):
+            return replies[-1]
+        reply = self.say("DATA")
+        if not reply.startswith("354"):
+            return reply
+        stuffed = b"".join(b"." + line if line.startswith(b".") else line for line in content.splitlines(keepends=True))
+        self.send(stuffed + b".\r\n")
+        return self.reply()
+
+    def quit(self):
+        reply = self.say("QUIT")
+        self.close()
+        return reply
+
+    def close(self):
+        self._lines.close()
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def rcpt_reply(port, recipient, **options):
+    """The reply to one RCPT in a session of its own."""
+    with Client(port, **options) as client:
+        client.open()
+        reply = client.say(f"RCPT TO:<{recipient}>")
+        client.send("QUIT\r\n")
+        return reply
+
+
+def timed(action):
+    """The action's result and how many seconds it took."""
+    began = time.monotonic()
+    result = action()
+    return result, time.monotonic() - began

@@ -41,7 +41,7 @@ struct verdict {
     bool grace = false;
     bool internal_only = false;
     const domain_settings* domain = nullptr;  ///< null if not served; a domain alias's own entry resolved to its target
-    const std::shared_ptr<const route>* route =
+    const std::shared_ptr<const recipients::route>* route =
         nullptr;  ///< null if the domain has none; copy the pointer to keep the route
     std::uint64_t generation = 0;
 };

@@ -1,0 +1,270 @@
+#include "dataplane/edge/answers.h"
+
+#include <unistd.h>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <utility>
+
+#include "board/process/version.h"
+#include "smtp/recipients/format.h"
+
+namespace postern::edge {
+namespace {
+
+namespace json = boost::json;
+
+std::string done(json::object members = {}) {
+    json::object out;
+    out["ok"] = true;
+    for (auto& member : members) {
+        out[member.key()] = std::move(member.value());
+    }
+    return json::serialize(out);
+}
+
+json::value name_or_null(const std::string& name) {
+    return name.empty() ? json::value(nullptr) : json::value(name);
+}
+
+json::object file_object(const table_file& file) {
+    json::object out;
+    out["file"] = file.name;
+    out["generation"] = file.facts.generation;
+    out["addresses"] = file.facts.addresses;
+    out["domains"] = file.facts.domains;
+    if (file.facts.is_overlay) {
+        out["removals"] = file.facts.removals;
+    }
+    return out;
+}
+
+json::object pair_object(const pair_facts& pair) {
+    json::object out;
+    out["base"] = file_object(pair.base);
+    out["overlay"] = pair.overlay ? json::value(file_object(*pair.overlay)) : json::value(nullptr);
+    return out;
+}
+
+json::object names_object(const pair_facts& pair) {
+    json::object out;
+    out["base"] = pair.base.name;
+    out["overlay"] = name_or_null(pair.overlay ? pair.overlay->name : std::string());
+    out["addresses"] = pair.addresses();
+    return out;
+}
+
+json::object committed_object(const table_pair& pair) {
+    json::object out;
+    out["generation"] = pair.generation;
+    out["base"] = pair.base;
+    out["overlay"] = name_or_null(pair.overlay);
+    return out;
+}
+
+json::array names_array(const std::vector<std::string>& names) {
+    return json::array(names.begin(), names.end());
+}
+
+std::string committed(const result<table_pair>& pair) {
+    return pair ? done(committed_object(*pair)) : refusal(pair.error());
+}
+
+std::string prepare(const command& said, table_holder& holder) {
+    const auto prepared = holder.prepare(said.base, said.overlay);
+    if (!prepared) {
+        return refusal(prepared.error());
+    }
+    json::object out;
+    out["prepared"] = pair_object(*prepared);
+    return done(std::move(out));
+}
+
+std::string diff(const table_holder& holder) {
+    const auto difference = holder.difference();
+    if (!difference) {
+        return refusal(difference.error());
+    }
+    json::object out;
+    out["from"] = difference->from ? json::value(names_object(*difference->from)) : json::value(nullptr);
+    out["to"] = names_object(difference->to);
+    out["domains_added"] = names_array(difference->domains.added);
+    out["domains_removed"] = names_array(difference->domains.removed);
+    out["domains_changed"] = names_array(difference->domains.changed);
+    return done(std::move(out));
+}
+
+std::string show_table(const table_holder& holder) {
+    const auto facts = holder.facts();
+    json::object out;
+    out["loaded"] = facts.has_value();
+    out["generation"] = holder.remembered().in_force.generation;
+    if (facts) {
+        const bool own_domains = facts->overlay && facts->overlay->facts.has_domains;
+        out["base"] = facts->base.name;
+        out["overlay"] = name_or_null(facts->overlay ? facts->overlay->name : std::string());
+        out["addresses"] = facts->addresses();
+        out["domains"] = own_domains ? facts->overlay->facts.domains : facts->base.facts.domains;
+        out["files"] = pair_object(*facts);
+    } else {
+        // Named although nothing is loaded: the files are still wanted for the next start.
+        out["base"] = name_or_null(holder.remembered().in_force.base);
+        out["overlay"] = name_or_null(holder.remembered().in_force.overlay);
+        out["addresses"] = 0;
+        out["domains"] = 0;
+    }
+    json::array kept;
+    for (const table_pair& pair : holder.remembered().kept) {
+        kept.push_back(committed_object(pair));
+    }
+    out["kept"] = std::move(kept);
+    const auto prepared = holder.prepared_facts();
+    out["prepared"] = prepared ? json::value(pair_object(*prepared)) : json::value(nullptr);
+    return done(std::move(out));
+}
+
+std::string explain(const command& said, const table_holder& holder, const process_view& view) {
+    const explanation verdict = view.explain(holder.in_force().load(std::memory_order_acquire), said.address);
+    json::object out;
+    out["address"] = said.address;
+    out["normal"] = name_or_null(verdict.normal);
+    out["standing"] = name_or_null(verdict.standing);
+    out["mode"] = name_or_null(verdict.mode);
+    out["reply"] = name_or_null(verdict.reply);
+    out["generation"] = verdict.generation;
+    out["why"] = verdict.why;
+    return done(std::move(out));
+}
+
+std::string show_counters(const process_view& view) {
+    json::object counters;
+    view.counters([&](std::string_view name, std::uint64_t value) { counters[name] = value; });
+    json::object out;
+    out["counters"] = std::move(counters);
+    return done(std::move(out));
+}
+
+std::string show_sessions(const process_view& view) {
+    json::array shards;
+    std::uint64_t total = 0;
+    for (const shard_report& shard : view.shards()) {
+        total += shard.sessions;
+        json::object one;
+        one["sessions"] = shard.sessions;
+        shards.push_back(std::move(one));
+    }
+    json::object relay;
+    relay["connections"] = view.relay().connections;
+    json::object out;
+    out["sessions"] = total;
+    out["shards"] = std::move(shards);
+    out["relay"] = std::move(relay);
+    return done(std::move(out));
+}
+
+std::string show_version(const process_view& view) {
+    json::object out;
+    out["version"] = process::version;
+    out["pid"] = ::getpid();
+    out["uptime_s"] = view.uptime().count();
+    out["format_version"] = recipients::format::version;
+    return done(std::move(out));
+}
+
+std::string help() {
+    json::array forms;
+    for (const std::string_view form : command_forms()) {
+        forms.push_back(json::value(form));
+    }
+    json::object out;
+    out["commands"] = std::move(forms);
+    return done(std::move(out));
+}
+
+}  // namespace
+
+std::string refusal(std::string_view error) {
+    json::object out;
+    out["ok"] = false;
+    out["error"] = error;
+    return json::serialize(out);
+}
+
+bool needs_table(verb what) noexcept {
+    switch (what) {
+        case verb::table_prepare:
+        case verb::table_diff:
+        case verb::table_commit:
+        case verb::table_rollback:
+        case verb::table_discard:
+        case verb::show_table:
+        case verb::explain:
+            return true;
+        case verb::show_counters:
+        case verb::show_sessions:
+        case verb::show_version:
+        case verb::drain:
+        case verb::help:
+        case verb::quit:
+            return false;
+    }
+    return false;
+}
+
+std::string answer_table(const command& said, table_holder& holder, const process_view& view) {
+    switch (said.what) {
+        case verb::table_prepare:
+            return prepare(said, holder);
+        case verb::table_diff:
+            return diff(holder);
+        case verb::table_commit:
+            return committed(holder.commit(said.number));
+        case verb::table_rollback:
+            return committed(holder.rollback(said.number.value_or(1)));
+        case verb::table_discard:
+            holder.discard();
+            return done();
+        case verb::show_table:
+            return show_table(holder);
+        case verb::explain:
+            return explain(said, holder, view);
+        case verb::show_counters:
+        case verb::show_sessions:
+        case verb::show_version:
+        case verb::drain:
+        case verb::help:
+        case verb::quit:
+            break;
+    }
+    return refusal("this command does not concern the table");
+}
+
+std::string answer(const command& said, process_view& view) {
+    switch (said.what) {
+        case verb::show_counters:
+            return show_counters(view);
+        case verb::show_sessions:
+            return show_sessions(view);
+        case verb::show_version:
+            return show_version(view);
+        case verb::drain:
+            view.drain();
+            return done();
+        case verb::help:
+            return help();
+        case verb::quit:
+            return done();
+        case verb::table_prepare:
+        case verb::table_diff:
+        case verb::table_commit:
+        case verb::table_rollback:
+        case verb::table_discard:
+        case verb::show_table:
+        case verb::explain:
+            break;
+    }
+    return refusal("this command concerns the table");
+}
+
+}  // namespace postern::edge

@@ -1,0 +1,78 @@
+"""What every whole-process test can ask for: the size it is to run in, the programs, and a line in the summary.
+
+    full      True when the test is to run in the full size that its requirement names (`--full`, `./dev test --all`)
+    binaries  folder of the programs under test (environment POSTERN_BIN, else the first build found)
+    build     "asan", "tsan" or "bench": how they were built (environment POSTERN_BUILD)
+    facts     facts("1,000 swaps, 31,000 RCPT/s") puts a line of what was measured under the test's name in the summary
+
+Markers: `release` runs against the release build (where speed or memory is judged), `threads` against the ThreadSanitizer build;
+without either, the AddressSanitizer build.
+"""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+for folder in (ROOT / "tests" / "lib", ROOT / "perf"):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+FACTS = pytest.StashKey()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="every test in the full size that its requirement names (hours)")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "release: judged on the release build (speed, memory)")
+    config.addinivalue_line("markers", "threads: runs against the ThreadSanitizer build")
+    config.stash[FACTS] = []
+
+
+def built(name):
+    """The folder of the programs of one build, by the environment or the default places."""
+    if os.environ.get("POSTERN_BIN"):
+        return pathlib.Path(os.environ["POSTERN_BIN"])
+    for preset in (name, "asan", "bench", "release", "tsan"):
+        folder = ROOT / "build" / preset / "bin"
+        if folder.is_dir():
+            return folder
+    raise pytest.UsageError("no build found: build first (./dev test), or set POSTERN_BIN to a folder of programs")
+
+
+@pytest.fixture(scope="session")
+def full(request):
+    return request.config.getoption("--full")
+
+
+@pytest.fixture(scope="session")
+def build(request):
+    return os.environ.get("POSTERN_BUILD") or built("asan").parent.name
+
+
+@pytest.fixture(scope="session")
+def binaries():
+    """The folder of the programs under test."""
+    return built("asan")
+
+
+@pytest.fixture
+def facts(request):
+    """Keeps words on what this test measured for the summary, and in the JUnit report."""
+
+    def add(words):
+        request.config.stash[FACTS].append((request.node.nodeid, words))
+        request.node.user_properties.append(("facts", words))
+
+    return add
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if config.stash[FACTS]:
+        terminalreporter.section(f"measured ({'full' if config.getoption('--full') else 'small'} size)")
+        for name, words in config.stash[FACTS]:
+            terminalreporter.write_line(f"{name}: {words}")

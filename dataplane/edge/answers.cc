@@ -102,18 +102,25 @@ std::string show_table(const table_holder& holder) {
     out["generation"] = holder.remembered().in_force.generation;
     if (facts) {
         const bool own_domains = facts->overlay && facts->overlay->facts.has_domains;
-        out["base"] = facts->base.name;
-        out["overlay"] = name_or_null(facts->overlay ? facts->overlay->name : std::string());
+        out["base"] = file_object(facts->base);
+        out["overlay"] = facts->overlay ? json::value(file_object(*facts->overlay)) : json::value(nullptr);
         out["addresses"] = facts->addresses();
         out["domains"] = own_domains ? facts->overlay->facts.domains : facts->base.facts.domains;
-        out["files"] = pair_object(*facts);
     } else {
-        // Named although nothing is loaded: the files are still wanted for the next start.
-        out["base"] = name_or_null(holder.remembered().in_force.base);
-        out["overlay"] = name_or_null(holder.remembered().in_force.overlay);
+        out["base"] = nullptr;
+        out["overlay"] = nullptr;
         out["addresses"] = 0;
         out["domains"] = 0;
     }
+    // By name, whether they load or not: these files are to stay in the folder.
+    json::array wanted;
+    if (!holder.remembered().in_force.base.empty()) {
+        wanted.push_back(committed_object(holder.remembered().in_force));
+    }
+    for (const table_pair& pair : holder.remembered().kept) {
+        wanted.push_back(committed_object(pair));
+    }
+    out["manifest"] = std::move(wanted);
     json::array kept;
     for (const table_pair& pair : holder.remembered().kept) {
         kept.push_back(committed_object(pair));

@@ -1,0 +1,1 @@
+"""What the benchmarks of ./dev bench share, and the benchmarks themselves. Standard library only."""

@@ -1,0 +1,301 @@
+#include "control/api/api.h"
+
+#include <boost/json/object.hpp>
+#include <algorithm>
+#include <utility>
+
+#include "board/process/files.h"
+#include "board/process/log.h"
+#include "control/api/encode.h"
+#include "control/api/routes.h"
+#include "control/directory/changes.h"
+#include "control/directory/idempotency.h"
+#include "control/directory/tokens.h"
+
+namespace postern::api {
+namespace {
+
+constexpr std::chrono::milliseconds writer_patience{25'000};
+constexpr std::chrono::milliseconds in_force_patience{10'000};
+constexpr std::size_t max_key = 200;
+constexpr std::size_t max_reason = 500;
+
+/// The name that a browser on this machine has in `Host`; anything else may be a page elsewhere whose name was made to
+/// point here (DNS rebinding), or a reverse proxy that speaks for strangers.
+bool asks_directly(const request& head) {
+    if (!head.loopback || !head.field("x-forwarded-for").empty() || !head.field("forwarded").empty()) {
+        return false;
+    }
+    std::string_view host = head.field("host");
+    if (host.starts_with('[')) {
+        const std::size_t end = host.find(']');
+        host = host.substr(1, end == std::string_view::npos ? end : end - 1);
+    } else {
+        host = host.substr(0, host.find(':'));
+    }
+    return host == "localhost" || is_loopback_address(std::string(host));
+}
+
+role to_role(directory::role of) {
+    switch (of) {
+        case directory::role::admin:
+            return role::admin;
+        case directory::role::editor:
+            return role::operator_;
+        case directory::role::viewer:
+            return role::reader;
+    }
+    return role::reader;
+}
+
+/// The token of `Authorization: Bearer TOKEN`; on pages for browsers also Basic's password.
+std::optional<std::string> token_of(std::string_view authorization, bool page) {
+    const std::size_t space = authorization.find(' ');
+    if (space == std::string_view::npos) {
+        return std::nullopt;
+    }
+    std::string scheme(authorization.substr(0, space));
+    for (char& c : scheme) {
+        c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    }
+    std::string_view rest = authorization.substr(space + 1);
+    rest.remove_prefix(std::min(rest.size(), rest.find_first_not_of(' ')));
+    if (scheme == "bearer") {
+        return std::string(rest);
+    }
+    if (scheme == "basic" && page) {
+        const auto plain = from_base64(rest);
+        const std::size_t colon = plain ? plain->find(':') : std::string::npos;
+        return colon == std::string::npos ? std::nullopt : std::optional<std::string>(plain->substr(colon + 1));
+    }
+    return std::nullopt;
+}
+
+bool is_page(std::string_view path) {
+    return path == "/" || path == "/metrics";
+}
+
+bool weakly_listed(std::string_view list, std::string_view tag) {
+    return list == "*" || list.find(tag) != std::string_view::npos;
+}
+
+std::string request_hash(const request& of) {
+    std::string whole(to_string(of.verb));
+    whole += ' ' + of.path + '?' + of.query + '\n' + of.body;
+    return sha256(whole);
+}
+
+}  // namespace
+
+directory::actor actor_of(const call& in) {
+    directory::actor by;
+    by.who = "token:" + in.asked.caller.name;
+    by.why = printable_utf8(in.asked.field("postern-reason").substr(0, max_reason));
+    return by;
+}
+
+problem key_used_otherwise() {
+    problem made = invalid("Idempotency-Key", "was used for another request; use a new key for each");
+    made.type = "idempotency-key-reused";
+    return made;
+}
+
+answer<caller> api_application::identify(const request& head, bool page) const {
+    const std::string_view authorization = head.field("authorization");
+    if (authorization.empty()) {
+        if (page && asks_directly(head)) {
+            return caller{role::reader, 0, "loopback"};
+        }
+        problem none = unauthorized("Send a token: \"Authorization: Bearer TOKEN\".");
+        if (page) {
+            none.fields.emplace_back("WWW-Authenticate", "Basic realm=\"Postern: any name, a token as the password\"");
+        }
+        return tl::unexpected(std::move(none));
+    }
+    const auto secret = token_of(authorization, page);
+    if (!secret) {
+        return tl::unexpected(unauthorized("The Authorization field is not \"Bearer TOKEN\"."));
+    }
+    const auto in = _service->store.read();
+    if (!in) {
+        return failure(in);
+    }
+    const auto token = directory::authenticate(*in, *secret);
+    if (!token) {
+        if (token.error().kind != directory::error_kind::not_found) {
+            return failure(token);
+        }
+        return tl::unexpected(unauthorized("The token is not known, or was revoked."));
+    }
+    return caller{to_role(token->role), static_cast<std::int64_t>(token->id), token->name};
+}
+
+admission api_application::admit(request& head) {
+    admission out;
+    route_match found = match(head.verb, head.path);
+    const bool page = is_page(head.path);
+    if (found.found == nullptr || found.found->least != role::nobody) {
+        // A stranger learns nothing of what there is.
+        auto who = identify(head, page);
+        if (!who) {
+            out.refusal = to_response(who.error());
+            return out;
+        }
+        head.caller = std::move(*who);
+    }
+    if (found.found == nullptr) {
+        if (found.allowed.empty()) {
+            out.refusal = to_response(not_found("There is no such path; /v1/openapi.yaml has all there are."));
+            return out;
+        }
+        problem wrong = bad_request("The path does not know this method.");
+        wrong.status = 405;
+        wrong.type = "method-not-allowed";
+        wrong.title = "The method is not for this path";
+        std::string allowed;
+        for (const method each : found.allowed) {
+            allowed += (allowed.empty() ? "" : ", ") + std::string(to_string(each));
+        }
+        wrong.fields.emplace_back("Allow", allowed);
+        out.refusal = to_response(wrong);
+        return out;
+    }
+    if (head.caller.role < found.found->least) {
+        out.refusal = to_response(forbidden("This takes the role " + std::string(to_string(found.found->least)) +
+                                            "; the token \"" + head.caller.name + "\" is " +
+                                            std::string(to_string(head.caller.role)) + "."));
+        return out;
+    }
+    head.arguments = std::move(found.arguments);
+    out.body = found.found->body;
+    out.may_wait = may_wait(*found.found);
+    return out;
+}
+
+answer<response> api_application::write(write_handler handler, call& of) {
+    const bool wait = of.parameters.word("wait", {"in_force"}).has_value();
+    const std::string_view key = of.asked.verb == method::post ? of.asked.field("idempotency-key") : std::string_view{};
+    if (key.size() > max_key) {
+        return tl::unexpected(bad_request("The Idempotency-Key is longer than " + std::to_string(max_key) + " octets."));
+    }
+    auto in = _service->store.write(actor_of(of), writer_patience);
+    if (!in) {
+        return failure(in);
+    }
+    const auto token = static_cast<std::uint64_t>(of.asked.caller.token);
+    const std::string hash = key.empty() ? std::string() : request_hash(of.asked);
+    if (!key.empty()) {
+        const auto kept = directory::kept_answer(*in, token, key);
+        if (!kept) {
+            return failure(kept);
+        }
+        if (*kept) {
+            if ((*kept)->request_hash != hash) {
+                return tl::unexpected(key_used_otherwise());
+            }
+            response again;
+            again.status = (*kept)->status;
+            again.content_type = (*kept)->content_type;
+            again.body = (*kept)->body;
+            again.fields.emplace_back("Idempotency-Replayed", "true");
+            return again;
+        }
+    }
+    auto made = handler(*_service, *in, of);
+    if (!made) {
+        return made;
+    }
+    if (!key.empty()) {
+        directory::idempotent_answer answer;
+        answer.request_hash = hash;
+        answer.status = static_cast<std::uint16_t>(made->status);
+        answer.content_type = made->content_type;
+        answer.body = made->body;
+        if (const auto kept = directory::keep_answer(*in, token, key, answer); !kept) {
+            return failure(kept);
+        }
+    }
+    const auto seq = in->commit();
+    if (!seq) {
+        return failure(seq);
+    }
+    made->fields.emplace_back("Postern-Change", std::to_string(*seq));
+    if (wait) {
+        const bool everywhere =
+            _service->publisher.wait_in_force(*seq, in_force_patience) == publish::in_force::everywhere;
+        made->fields.emplace_back("Postern-In-Force", everywhere ? "true" : "false");
+    }
+    return made;
+}
+
+answer<response> api_application::run(request& whole, call& of) {
+    const route* const found = match(whole.verb, whole.path).found;
+    if (found == nullptr) {
+        return tl::unexpected(not_found("There is no such path."));
+    }
+    if (const auto* const handler = std::get_if<plain_handler>(&found->handler)) {
+        return (*handler)(*_service, of);
+    }
+    if (const auto* const handler = std::get_if<read_handler>(&found->handler)) {
+        auto in = _service->store.read();
+        if (!in) {
+            return failure(in);
+        }
+        return (*handler)(*_service, *in, of);
+    }
+    return write(std::get<write_handler>(found->handler), of);
+}
+
+response api_application::handle(request& whole) {
+    auto parameters = query::parse(whole.query);
+    if (!parameters) {
+        return to_response(parameters.error());
+    }
+    call of{whole, std::move(*parameters)};
+    auto answered = run(whole, of);
+    if (!answered) {
+        return to_response(answered.error());
+    }
+    const std::string_view known = whole.field("if-none-match");
+    if (whole.verb == method::get && !known.empty()) {
+        for (const auto& [name, tag] : answered->fields) {
+            if (name == "ETag" && weakly_listed(known, tag)) {
+                response same;
+                same.status = 304;
+                same.content_type.clear();
+                same.fields.emplace_back("ETag", tag);
+                return same;
+            }
+        }
+    }
+    return std::move(*answered);
+}
+
+tl::expected<bool, std::string> write_first_token(directory::store& store, const std::string& path) {
+    auto in = store.write({"system", "first start"});
+    if (!in) {
+        return tl::unexpected(in.error().text);
+    }
+    const auto needed = directory::needs_first_token(*in);
+    if (!needed) {
+        return tl::unexpected(needed.error().text);
+    }
+    if (!*needed) {
+        return false;
+    }
+    const auto made = directory::issue_token(*in, "first admin", directory::role::admin);
+    if (!made) {
+        return tl::unexpected(made.error().text);
+    }
+    // The file first: a crash in between leaves a file with a dead token, which the next start replaces; the other way
+    // round it would leave a token that nobody knows.
+    if (const auto written = process::replace_file(path, made->secret + "\n", 0600); !written) {
+        return tl::unexpected(written.error() + "; the first admin token has to be kept there");
+    }
+    if (const auto done = in->commit(); !done) {
+        return tl::unexpected(done.error().text);
+    }
+    return true;
+}
+
+}  // namespace postern::api

@@ -1,0 +1,81 @@
+// All handlers, by resource. What each takes and gives stands in openapi.yaml.
+#pragma once
+
+#include "control/api/service.h"
+
+namespace postern::api {
+
+// handlers_domains.cc
+answer<response> list_organisations(service&, directory::reader&, call&);
+answer<response> add_organisation(service&, directory::writer&, call&);
+answer<response> get_organisation(service&, directory::reader&, call&);
+answer<response> edit_organisation(service&, directory::writer&, call&);
+answer<response> remove_organisation(service&, directory::writer&, call&);
+answer<response> list_domains(service&, directory::reader&, call&);
+answer<response> add_domain(service&, directory::writer&, call&);
+answer<response> get_domain(service&, directory::reader&, call&);
+answer<response> edit_domain(service&, directory::writer&, call&);
+answer<response> remove_domain(service&, directory::writer&, call&);
+answer<response> list_domain_aliases(service&, directory::reader&, call&);
+answer<response> add_domain_alias(service&, directory::writer&, call&);
+answer<response> get_domain_alias(service&, directory::reader&, call&);
+answer<response> remove_domain_alias(service&, directory::writer&, call&);
+
+// handlers_mailboxes.cc
+answer<response> list_mailboxes(service&, directory::reader&, call&);
+answer<response> add_mailbox(service&, directory::writer&, call&);
+answer<response> add_mailboxes(service&, directory::writer&, call&);
+answer<response> get_mailbox(service&, directory::reader&, call&);
+answer<response> edit_mailbox(service&, directory::writer&, call&);
+answer<response> remove_mailbox(service&, directory::writer&, call&);
+
+// handlers_aliases.cc
+answer<response> list_aliases(service&, directory::reader&, call&);
+answer<response> add_alias(service&, directory::writer&, call&);
+answer<response> add_aliases(service&, directory::writer&, call&);
+answer<response> get_alias(service&, directory::reader&, call&);
+answer<response> edit_alias(service&, directory::writer&, call&);
+answer<response> remove_alias(service&, directory::writer&, call&);
+answer<response> list_groups(service&, directory::reader&, call&);
+answer<response> add_group(service&, directory::writer&, call&);
+answer<response> get_group(service&, directory::reader&, call&);
+answer<response> edit_group(service&, directory::writer&, call&);
+answer<response> remove_group(service&, directory::writer&, call&);
+
+// handlers_inbound.cc
+answer<response> list_inbound_servers(service&, directory::reader&, call&);
+answer<response> add_inbound_server(service&, directory::writer&, call&);
+answer<response> get_inbound_server(service&, directory::reader&, call&);
+answer<response> edit_inbound_server(service&, directory::writer&, call&);
+answer<response> remove_inbound_server(service&, directory::writer&, call&);
+answer<response> probe_inbound_server(service&, call&);
+answer<response> confirm_inbound_server(service&, directory::writer&, call&);
+
+// handlers_imports.cc
+answer<response> list_imports(service&, call&);
+answer<response> add_import(service&, call&);
+answer<response> get_import(service&, call&);
+answer<response> remove_import(service&, call&);
+answer<response> apply_import(service&, call&);
+answer<response> list_import_errors(service&, call&);
+answer<response> export_mailboxes(service&, call&);
+answer<response> get_sample(service&, call&);
+
+// handlers_system.cc
+answer<response> list_tokens(service&, directory::reader&, call&);
+answer<response> add_token(service&, directory::writer&, call&);
+answer<response> get_token(service&, directory::reader&, call&);
+answer<response> revoke_token(service&, directory::writer&, call&);
+answer<response> list_generations(service&, directory::reader&, call&);
+answer<response> list_history(service&, directory::reader&, call&);
+answer<response> get_status(service&, directory::reader&, call&);
+answer<response> list_edges(service&, call&);
+answer<response> explain(service&, call&);
+answer<response> get_openapi(service&, call&);
+answer<response> get_health(service&, call&);
+
+// metrics.cc, status_page.cc
+answer<response> get_metrics(service&, call&);
+answer<response> get_status_page(service&, call&);
+
+}  // namespace postern::api

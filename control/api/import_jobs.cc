@@ -1,0 +1,364 @@
+#include "control/api/import_jobs.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdio>
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "board/process/files.h"
+#include "board/process/log.h"
+#include "control/api/encode.h"
+
+namespace postern::api {
+
+std::string_view to_string(import_state of) noexcept {
+    switch (of) {
+        case import_state::waiting:
+            return "waiting";
+        case import_state::reading:
+            return "reading";
+        case import_state::previewed:
+            return "previewed";
+        case import_state::queued:
+            return "queued";
+        case import_state::applying:
+            return "applying";
+        case import_state::applied:
+            return "applied";
+        case import_state::refused:
+            return "refused";
+        case import_state::cancelled:
+            return "cancelled";
+        case import_state::failed:
+            return "failed";
+    }
+    return "failed";
+}
+
+struct import_jobs::state {
+    struct held {
+        import_job job;
+        std::string path;
+        directory::actor by;
+        bool cancel = false;
+    };
+    struct known_key {
+        std::string digest;
+        std::string id;
+    };
+
+    directory::store& store;
+    std::string folder;
+    mutable std::mutex mutex;
+    std::condition_variable changed;
+    std::deque<std::string> queue;
+    std::map<std::string, held> jobs;
+    std::deque<std::string> order;  ///< oldest first
+    std::map<std::string, known_key> keys;
+    bool stopping = false;
+    std::thread thread;
+
+    state(directory::store& in, std::string where) : store(in), folder(std::move(where)) {}
+
+    void work();
+    void run(const std::string& id, bool apply);
+    void finish(held& of, import_state as);
+    void drop_file(held& of);
+    void forget(const std::string& id);
+    void make_room();
+    static bool over(const import_job& of);
+};
+
+bool import_jobs::state::over(const import_job& of) {
+    return of.state == import_state::applied || of.state == import_state::refused ||
+           of.state == import_state::cancelled || of.state == import_state::failed;
+}
+
+void import_jobs::state::drop_file(held& of) {
+    if (!of.path.empty()) {
+        ::unlink(of.path.c_str());
+        of.path.clear();
+    }
+}
+
+void import_jobs::state::finish(held& of, import_state as) {
+    of.job.state = as;
+    of.job.finished = store.now();
+    if (over(of.job)) {
+        drop_file(of);
+    }
+}
+
+void import_jobs::state::forget(const std::string& id) {
+    const auto found = jobs.find(id);
+    drop_file(found->second);
+    jobs.erase(found);
+    order.erase(std::find(order.begin(), order.end(), id));
+    std::erase_if(keys, [&](const auto& each) { return each.second.id == id; });
+}
+
+/// The oldest that are over go first; then, over the number of kept files, the oldest that waits for a person.
+void import_jobs::state::make_room() {
+    const auto oldest = [&](auto wanted) -> std::string {
+        const auto found =
+            std::find_if(order.begin(), order.end(), [&](const std::string& id) { return wanted(jobs.at(id)); });
+        return found == order.end() ? std::string() : *found;
+    };
+    while (jobs.size() >= max_jobs) {
+        const std::string id = oldest([](const held& of) { return over(of.job); });
+        if (id.empty()) {
+            break;
+        }
+        forget(id);
+    }
+    const auto waits = [](const held& of) { return of.job.state == import_state::previewed; };
+    while (std::count_if(jobs.begin(), jobs.end(), [&](const auto& each) { return waits(each.second); }) >=
+           static_cast<std::ptrdiff_t>(max_kept_files)) {
+        held& of = jobs.at(oldest(waits));
+        of.job.error = "given up: newer previews were waiting; import the file again";
+        finish(of, import_state::cancelled);
+    }
+}
+
+void import_jobs::state::run(const std::string& id, bool apply) {
+    std::string path;
+    sources::import_options options;
+    directory::actor by;
+    {
+        const std::lock_guard lock(mutex);
+        const auto found = jobs.find(id);
+        if (found == jobs.end()) {
+            return;
+        }
+        held& of = found->second;
+        if (of.cancel) {
+            finish(of, import_state::cancelled);
+            return;
+        }
+        of.job.state = apply ? import_state::applying : import_state::reading;
+        of.job.progress = {};
+        path = of.path;
+        options = of.job.options;
+        by = of.by;
+    }
+    const auto progress = [&](const sources::import_progress& now) {
+        const std::lock_guard lock(mutex);
+        const auto found = jobs.find(id);
+        if (found == jobs.end()) {
+            return false;
+        }
+        found->second.job.progress = now;
+        return !found->second.cancel && !stopping;
+    };
+    const process::descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    directory::result<sources::import_report> done =
+        file ? (apply ? sources::apply_csv(store, sources::from_descriptor(file.get(), "the file"), options, by, progress)
+                      : sources::preview_csv(store, sources::from_descriptor(file.get(), "the file"), options, progress))
+             : directory::fail(directory::error_kind::failed, process::errno_text("open", path, errno));
+
+    const std::lock_guard lock(mutex);
+    const auto found = jobs.find(id);
+    if (found == jobs.end()) {
+        return;
+    }
+    held& of = found->second;
+    if (!done) {
+        of.job.error = done.error().text;
+        finish(of, of.cancel ? import_state::cancelled : import_state::failed);
+        process::log(process::level::warn, "import_failed", {{"import", id}, {"error", of.job.error}});
+        return;
+    }
+    of.job.progress.stage = sources::import_progress::stage::done;
+    of.job.progress.rows = done->rows;
+    of.job.progress.octets = of.job.size;
+    of.job.report = std::move(*done);
+    if (apply) {
+        finish(of, of.job.report->applied ? import_state::applied : import_state::refused);
+        process::log(process::level::info, "import_finished",
+                     {{"import", id},
+                      {"state", to_string(of.job.state)},
+                      {"rows", of.job.report->rows},
+                      {"created", of.job.report->created},
+                      {"updated", of.job.report->updated},
+                      {"withdrawn", of.job.report->withdrawn},
+                      {"invalid", of.job.report->invalid}});
+    } else if (of.cancel) {
+        finish(of, import_state::cancelled);
+    } else {
+        of.job.state = import_state::previewed;
+    }
+}
+
+void import_jobs::state::work() {
+    while (true) {
+        std::string id;
+        bool apply = false;
+        {
+            std::unique_lock lock(mutex);
+            changed.wait(lock, [this] { return stopping || !queue.empty(); });
+            if (stopping) {
+                return;
+            }
+            id = std::move(queue.front());
+            queue.pop_front();
+            const auto found = jobs.find(id);
+            if (found == jobs.end()) {
+                continue;
+            }
+            apply = found->second.job.state == import_state::queued;
+        }
+        run(id, apply);
+    }
+}
+
+tl::expected<std::unique_ptr<import_jobs>, std::string> import_jobs::open(directory::store& store,
+                                                                          const std::string& folder) {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    if (error || ::chmod(folder.c_str(), 0700) != 0) {
+        return tl::unexpected("cannot make the folder " + folder + ": " +
+                              (error ? error.message() : std::generic_category().message(errno)) +
+                              "; give it to the user that postern-control runs as");
+    }
+    for (const auto& each : std::filesystem::directory_iterator(folder, error)) {
+        if (each.is_regular_file(error)) {
+            std::filesystem::remove(each.path(), error);
+        }
+    }
+    auto made = std::make_unique<state>(store, folder);
+    state* const raw = made.get();
+    made->thread = std::thread([raw] { raw->work(); });
+    return std::unique_ptr<import_jobs>(new import_jobs(std::move(made)));
+}
+
+import_jobs::import_jobs(std::unique_ptr<state> made) : _state(std::move(made)) {}
+
+import_jobs::~import_jobs() {
+    {
+        const std::lock_guard lock(_state->mutex);
+        _state->stopping = true;
+        _state->changed.notify_all();
+    }
+    _state->thread.join();
+    for (auto& [id, of] : _state->jobs) {
+        _state->drop_file(of);
+    }
+}
+
+const std::string& import_jobs::folder() const noexcept {
+    return _state->folder;
+}
+
+tl::expected<std::string, import_jobs::add_error> import_jobs::add(submission given) {
+    const std::lock_guard lock(_state->mutex);
+    if (!given.idempotency.empty()) {
+        const auto known = _state->keys.find(given.idempotency);
+        if (known != _state->keys.end()) {
+            if (known->second.digest != given.digest) {
+                return tl::unexpected(add_error::other_request);
+            }
+            return known->second.id;
+        }
+    }
+    _state->make_room();
+    if (_state->jobs.size() >= max_jobs) {
+        return tl::unexpected(add_error::too_many);
+    }
+    const std::string id = hex(random_octets(8));
+    const std::string path = _state->folder + "/" + id + ".csv";
+    if (std::rename(given.path.c_str(), path.c_str()) != 0) {
+        process::log(process::level::error, "import_failed", {{"error", process::errno_text("keep", path, errno)}});
+        return tl::unexpected(add_error::failed);
+    }
+    state::held of;
+    of.path = path;
+    of.by = given.by;
+    of.job.id = id;
+    of.job.file_name = std::move(given.file_name);
+    of.job.options = std::move(given.options);
+    of.job.apply_at_once = given.apply_at_once;
+    of.job.state = given.apply_at_once ? import_state::queued : import_state::waiting;
+    of.job.by = given.by.who;
+    of.job.created = _state->store.now();
+    std::error_code error;
+    of.job.size = std::filesystem::file_size(path, error);
+    _state->jobs.emplace(id, std::move(of));
+    _state->order.push_back(id);
+    if (!given.idempotency.empty()) {
+        _state->keys[given.idempotency] = {std::move(given.digest), id};
+    }
+    _state->queue.push_back(id);
+    _state->changed.notify_all();
+    return id;
+}
+
+std::optional<import_job> import_jobs::find(const std::string& id) const {
+    const std::lock_guard lock(_state->mutex);
+    const auto found = _state->jobs.find(id);
+    return found == _state->jobs.end() ? std::nullopt : std::optional<import_job>(found->second.job);
+}
+
+std::vector<import_job> import_jobs::list() const {
+    const std::lock_guard lock(_state->mutex);
+    std::vector<import_job> out;
+    for (auto id = _state->order.rbegin(); id != _state->order.rend(); ++id) {
+        out.push_back(_state->jobs.at(*id).job);
+    }
+    return out;
+}
+
+import_jobs::apply_answer import_jobs::apply(const std::string& id, const directory::actor& by) {
+    const std::lock_guard lock(_state->mutex);
+    const auto found = _state->jobs.find(id);
+    if (found == _state->jobs.end()) {
+        return apply_answer::gone;
+    }
+    state::held& of = found->second;
+    switch (of.job.state) {
+        case import_state::queued:
+        case import_state::applying:
+        case import_state::applied:
+            return apply_answer::already;
+        case import_state::previewed:
+            of.by = by;
+            of.job.state = import_state::queued;
+            _state->queue.push_back(id);
+            _state->changed.notify_all();
+            return apply_answer::queued;
+        case import_state::waiting:
+        case import_state::reading:
+        case import_state::refused:
+        case import_state::cancelled:
+        case import_state::failed:
+            return apply_answer::not_previewed;
+    }
+    return apply_answer::not_previewed;
+}
+
+bool import_jobs::remove(const std::string& id) {
+    const std::lock_guard lock(_state->mutex);
+    const auto found = _state->jobs.find(id);
+    if (found == _state->jobs.end()) {
+        return false;
+    }
+    state::held& of = found->second;
+    if (state::over(of.job)) {
+        _state->forget(id);
+    } else if (of.job.state == import_state::previewed) {
+        _state->finish(of, import_state::cancelled);
+    } else {
+        of.cancel = true;
+    }
+    return true;
+}
+
+}  // namespace postern::api

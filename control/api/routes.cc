@@ -1,0 +1,165 @@
+#include "control/api/routes.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "control/api/encode.h"
+#include "control/api/handlers.h"
+
+namespace postern::api {
+namespace {
+
+using enum method;
+constexpr std::size_t max_argument_octets = 2048;
+constexpr role anyone = role::nobody;
+constexpr role reader = role::reader;
+constexpr role operates = role::operator_;
+constexpr role admin = role::admin;
+constexpr body_kind none = body_kind::none;
+constexpr body_kind memory = body_kind::memory;
+constexpr body_kind upload = body_kind::upload;
+
+// The pages without a token (`/`, /metrics) are for loopback clients only; api.cc sees to it.
+const auto table = std::to_array<route>({
+    {get, "/", reader, none, get_status_page},
+    {get, "/healthz", anyone, none, get_health},
+    {get, "/metrics", reader, none, get_metrics},
+    {get, "/v1/openapi.yaml", anyone, none, get_openapi},
+
+    {get, "/v1/organisations", reader, none, list_organisations},
+    {post, "/v1/organisations", admin, memory, add_organisation},
+    {get, "/v1/organisations/{organisation}", reader, none, get_organisation},
+    {patch, "/v1/organisations/{organisation}", admin, memory, edit_organisation},
+    {del, "/v1/organisations/{organisation}", admin, none, remove_organisation},
+
+    {get, "/v1/domains", reader, none, list_domains},
+    {post, "/v1/domains", admin, memory, add_domain},
+    {get, "/v1/domains/{domain}", reader, none, get_domain},
+    {patch, "/v1/domains/{domain}", admin, memory, edit_domain},
+    {del, "/v1/domains/{domain}", admin, none, remove_domain},
+
+    {get, "/v1/domain-aliases", reader, none, list_domain_aliases},
+    {post, "/v1/domain-aliases", admin, memory, add_domain_alias},
+    {get, "/v1/domain-aliases/{domain_alias}", reader, none, get_domain_alias},
+    {del, "/v1/domain-aliases/{domain_alias}", admin, none, remove_domain_alias},
+
+    {get, "/v1/mailboxes", reader, none, list_mailboxes},
+    {post, "/v1/mailboxes", operates, memory, add_mailbox},
+    {post, "/v1/mailboxes/bulk", operates, memory, add_mailboxes},
+    {get, "/v1/mailboxes/{mailbox}", reader, none, get_mailbox},
+    {patch, "/v1/mailboxes/{mailbox}", operates, memory, edit_mailbox},
+    {del, "/v1/mailboxes/{mailbox}", operates, none, remove_mailbox},
+
+    {get, "/v1/aliases", reader, none, list_aliases},
+    {post, "/v1/aliases", operates, memory, add_alias},
+    {post, "/v1/aliases/bulk", operates, memory, add_aliases},
+    {get, "/v1/aliases/{alias}", reader, none, get_alias},
+    {patch, "/v1/aliases/{alias}", operates, memory, edit_alias},
+    {del, "/v1/aliases/{alias}", operates, none, remove_alias},
+
+    {get, "/v1/groups", reader, none, list_groups},
+    {post, "/v1/groups", operates, memory, add_group},
+    {get, "/v1/groups/{group}", reader, none, get_group},
+    {patch, "/v1/groups/{group}", operates, memory, edit_group},
+    {del, "/v1/groups/{group}", operates, none, remove_group},
+
+    {get, "/v1/inbound-servers", reader, none, list_inbound_servers},
+    {post, "/v1/inbound-servers", admin, memory, add_inbound_server},
+    {get, "/v1/inbound-servers/{inbound_server}", reader, none, get_inbound_server},
+    {patch, "/v1/inbound-servers/{inbound_server}", admin, memory, edit_inbound_server},
+    {del, "/v1/inbound-servers/{inbound_server}", admin, none, remove_inbound_server},
+    {post, "/v1/inbound-servers/{inbound_server}/probe", admin, none, probe_inbound_server},
+    {post, "/v1/inbound-servers/{inbound_server}/confirm", admin, memory, confirm_inbound_server},
+
+    {get, "/v1/imports", reader, none, list_imports},
+    {post, "/v1/imports", operates, upload, add_import},
+    {get, "/v1/imports/sample", reader, none, get_sample},
+    {get, "/v1/imports/{import}", reader, none, get_import},
+    {del, "/v1/imports/{import}", operates, none, remove_import},
+    {post, "/v1/imports/{import}/apply", operates, none, apply_import},
+    {get, "/v1/imports/{import}/errors", reader, none, list_import_errors},
+    {get, "/v1/exports", reader, none, export_mailboxes},
+
+    {get, "/v1/tokens", admin, none, list_tokens},
+    {post, "/v1/tokens", admin, memory, add_token},
+    {get, "/v1/tokens/{token}", admin, none, get_token},
+    {del, "/v1/tokens/{token}", admin, none, revoke_token},
+
+    {get, "/v1/generations", reader, none, list_generations},
+    {get, "/v1/history", reader, none, list_history},
+    {get, "/v1/status", reader, none, get_status},
+    {get, "/v1/edges", reader, none, list_edges},
+    {get, "/v1/explain", reader, none, explain},
+});
+
+/// Takes the path's next part (between slashes) off its front.
+std::string_view take_part(std::string_view& path) {
+    path.remove_prefix(1);
+    const std::string_view part = path.substr(0, path.find('/'));
+    path.remove_prefix(part.size());
+    return part;
+}
+
+/// nullopt: not this path. A literal part counts as the better match than a parameter; the table has it first.
+std::optional<std::vector<std::string>> fit(std::string_view pattern, std::string_view path) {
+    std::vector<std::string> arguments;
+    while (!pattern.empty() && !path.empty()) {
+        if (path.front() != '/') {
+            return std::nullopt;
+        }
+        const std::string_view wanted = take_part(pattern);
+        const std::string_view given = take_part(path);
+        if (!wanted.starts_with('{')) {
+            if (wanted != given) {
+                return std::nullopt;
+            }
+            continue;
+        }
+        auto value = percent_decode(given, false);
+        if (!value || value->empty() || value->size() > max_argument_octets || !is_utf8(*value)) {
+            return std::nullopt;
+        }
+        arguments.push_back(std::move(*value));
+    }
+    if (!pattern.empty() || !path.empty()) {
+        return std::nullopt;
+    }
+    return arguments;
+}
+
+}  // namespace
+
+std::span<const route> routes() {
+    return table;
+}
+
+route_match match(method verb, std::string_view path) {
+    route_match out;
+    for (const route& each : table) {
+        auto arguments = fit(each.path, path);
+        if (!arguments) {
+            continue;
+        }
+        if (each.verb == verb) {
+            out.found = &each;
+            out.arguments = std::move(*arguments);
+            return out;
+        }
+        if (std::find(out.allowed.begin(), out.allowed.end(), each.verb) == out.allowed.end()) {
+            out.allowed.push_back(each.verb);
+        }
+    }
+    return out;
+}
+
+bool may_wait(const route& of) {
+    if (std::holds_alternative<write_handler>(of.handler)) {
+        return true;
+    }
+    const auto* const plain = std::get_if<plain_handler>(&of.handler);
+    return plain != nullptr && (*plain == &probe_inbound_server || *plain == &explain || *plain == &get_metrics ||
+                                *plain == &export_mailboxes);
+}
+
+}  // namespace postern::api

@@ -1,0 +1,64 @@
+// Probes an inbound mail server before a person confirms it: each of its hosts by name, connection and SMTP dialogue.
+//
+// Refused (`loops`): a host that resolves to an address where an edge of ours listens, or greets with our name.
+// Blocking, with a deadline for each host; any thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "control/probe/dialogue.h"
+#include "smtp/recipients/domains.h"
+
+namespace postern::probe {
+
+/// Where an edge of ours listens. A wildcard address stands for every address of this machine.
+struct own_listener {
+    std::string address;  ///< "0.0.0.0", "192.0.2.1", "::"
+    std::uint16_t port = 25;
+};
+
+/// "192.0.2.1:25", "[::]:25"
+tl::expected<own_listener, std::string> parse_listener(const std::string& text);
+
+struct prober_options {
+    std::string helo;                         ///< what we say at EHLO
+    std::vector<std::string> own_names;       ///< with which no inbound server may greet
+    std::vector<own_listener> own_listeners;  ///< to which none may resolve
+    std::chrono::milliseconds connect_timeout{15'000};
+    std::chrono::milliseconds host_timeout{60'000};  ///< for one host in all
+};
+
+struct host_finding {
+    recipients::mail_host host;
+    bool usable = false;
+    bool loops = false;
+    std::optional<bool> catch_all;
+    std::vector<std::string> extensions;
+    std::vector<step> steps;
+};
+
+struct finding {
+    bool usable = false;     ///< one host at least is usable, none loops
+    bool loops = false;      ///< a host is one of us
+    bool catch_all = false;  ///< a host accepted a random recipient
+    std::string recipient;   ///< the random address that was asked for
+    std::vector<host_finding> hosts;
+};
+
+class prober {
+public:
+    explicit prober(prober_options options);
+    /// `domain`: in which the random recipient is made up.
+    finding run(const std::vector<recipients::mail_host>& hosts, const std::string& domain) const;
+
+private:
+    host_finding run_host(const recipients::mail_host& host, const std::string& recipient) const;
+    prober_options _options;
+};
+
+}  // namespace postern::probe

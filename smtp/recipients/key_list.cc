@@ -1,0 +1,89 @@
+#include "smtp/recipients/key_list.h"
+
+#include <algorithm>
+
+namespace postern::recipients {
+
+domain_check::domain_check(const domain_section& section) {
+    for (const domain_settings& domain : section.domains) {
+        if (domain.target == domain.id) {
+            _names.emplace(domain.id, domain.name);
+        }
+    }
+}
+
+tl::expected<void, std::string> domain_check::operator()(const listed_address& address) {
+    if (_last_name == nullptr || _last_id != address.domain) {
+        const auto found = _names.find(address.domain);
+        if (found == _names.end()) {
+            return tl::unexpected("address " + std::string(address.text) +
+                                  ": no domain, or only a domain alias, has the id " + std::to_string(address.domain));
+        }
+        _last_id = address.domain;
+        _last_name = &found->second;
+    }
+    const std::string_view text = address.text;
+    const std::string& name = *_last_name;
+    if (text.size() < name.size() + 2 || !text.ends_with(name) || text[text.size() - name.size() - 1] != '@' ||
+        text.size() > hash_block::max_text) {
+        return tl::unexpected("address " + std::string(text) + " is not of its domain " + name);
+    }
+    if (static_cast<std::uint8_t>(address.kind) > static_cast<std::uint8_t>(mailbox_kind::unclassified)) {
+        return tl::unexpected("address " + std::string(text) + " has the unknown kind " +
+                              std::to_string(static_cast<unsigned>(address.kind)));
+    }
+    return {};
+}
+
+void key_list::add(std::string_view text, std::uint16_t payload) {
+    _pending.set(_used, text);
+    _payloads[_used] = payload;
+    if (++_used == hash_block::lanes) {
+        flush();
+    }
+}
+
+void key_list::flush() {
+    if (_used == 0) {
+        return;
+    }
+    std::array<std::uint64_t, hash_block::lanes> hashes;  // NOLINT: filled by hash_lanes
+    hash_lanes(_key, _pending, _used, hashes.data());
+    for (std::size_t i = 0; i < _used; ++i) {
+        if (_size == _blocks.size() * block_keys) {
+            _blocks.push_back(std::make_unique_for_overwrite<keyed_entry[]>(block_keys));
+        }
+        _blocks.back()[_size++ % block_keys] = {hashes[i], _payloads[i]};
+    }
+    _used = 0;
+}
+
+std::vector<std::uint64_t> key_list::sort_into(const placement& where, std::uint64_t partitions,
+                                               std::vector<keyed_entry>& out) {
+    const auto each = [this](std::size_t b, const auto& take) {
+        const std::uint64_t in_block = std::min<std::uint64_t>(block_keys, _size - b * block_keys);
+        for (std::uint64_t i = 0; i < in_block; ++i) {
+            take(_blocks[b][i]);
+        }
+    };
+    std::vector<std::uint64_t> ends(partitions + 1, 0);
+    for (std::size_t b = 0; b < _blocks.size(); ++b) {
+        each(b, [&](const keyed_entry& entry) { ++ends[(where.bucket_of(entry.hash) >> where.bucket_shift) + 1]; });
+    }
+    for (std::uint64_t p = 1; p <= partitions; ++p) {
+        ends[p] += ends[p - 1];
+    }
+    // From here ends[p] is where partition p's next key goes; in the end that is where the partition ends.
+    out.resize(_size);
+    for (std::size_t b = 0; b < _blocks.size(); ++b) {
+        each(b,
+             [&](const keyed_entry& entry) { out[ends[where.bucket_of(entry.hash) >> where.bucket_shift]++] = entry; });
+        _blocks[b].reset();
+    }
+    ends.pop_back();
+    _blocks.clear();
+    _size = 0;
+    return ends;
+}
+
+}  // namespace postern::recipients

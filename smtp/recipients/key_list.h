@@ -1,0 +1,62 @@
+// The hashes and payloads of a list of addresses, gathered by one pass over the list and sorted into partitions.
+//
+// Hashing goes eight at a time. 16 octets a key; memory is given back block by block while it is sorted.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "smtp/recipients/builder.h"
+#include "smtp/recipients/placer.h"
+#include "smtp/recipients/siphash.h"
+
+namespace postern::recipients {
+
+/// Checks that an address's domain is one of a section's and that its text is of that domain.
+class domain_check {
+public:
+    explicit domain_check(const domain_section& section);
+    /// The error names the address.
+    tl::expected<void, std::string> operator()(const listed_address& address);
+
+private:
+    std::unordered_map<std::uint32_t, std::string> _names;
+    std::uint32_t _last_id = 0;
+    const std::string* _last_name = nullptr;
+};
+
+class key_list {
+public:
+    explicit key_list(const hash_key& key) : _key(key) {}
+
+    /// Precondition: text.size() <= hash_block::max_text.
+    void add(std::string_view text, std::uint16_t payload);
+    /// After the last `add`.
+    void finish() { flush(); }
+    std::uint64_t size() const noexcept { return _size; }
+
+    /// Sorts into partitions; the list is empty afterwards. Element p of the result is where partition p ends.
+    std::vector<std::uint64_t> sort_into(const placement& where, std::uint64_t partitions,
+                                         std::vector<keyed_entry>& out);
+
+private:
+    static constexpr std::size_t block_keys = 65536;
+
+    void flush();
+
+    hash_key _key;
+    hash_block _pending;
+    std::array<std::uint16_t, hash_block::lanes> _payloads{};
+    std::size_t _used = 0;
+    std::vector<std::unique_ptr<keyed_entry[]>> _blocks;
+    std::uint64_t _size = 0;  ///< hashed
+};
+
+}  // namespace postern::recipients

@@ -1,0 +1,38 @@
+// Little-endian numbers in octets, as the table file has them.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace postern::recipients {
+
+static_assert(std::endian::native == std::endian::little, "lines are used as they stand in the file");
+
+template <class T>
+T load_le(const void* at) noexcept {
+    T value;
+    std::memcpy(&value, at, sizeof value);
+    return value;
+}
+
+template <class T>
+void store_le(void* at, T value) noexcept {
+    std::memcpy(at, &value, sizeof value);
+}
+
+/// The high half of a 128-bit product: maps a hash evenly to [0, b).
+inline std::uint64_t multiply_high(std::uint64_t a, std::uint64_t b) noexcept {
+    __extension__ using wide = unsigned __int128;
+    return static_cast<std::uint64_t>((static_cast<wide>(a) * b) >> 64U);
+}
+
+/// Both halves of a 128-bit product folded: every bit of `a` reaches every bit of the result.
+inline std::uint64_t multiply_fold(std::uint64_t a, std::uint64_t b) noexcept {
+    __extension__ using wide = unsigned __int128;
+    const wide product = static_cast<wide>(a) * b;
+    return static_cast<std::uint64_t>(product >> 64U) ^ static_cast<std::uint64_t>(product);
+}
+
+}  // namespace postern::recipients

@@ -1,0 +1,52 @@
+// Writes a table file section by section to a temporary beside it and puts it in place whole.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <tl/expected.hpp>
+#include <vector>
+
+#include "board/process/files.h"
+#include "smtp/recipients/format.h"
+#include "smtp/recipients/placer.h"
+
+namespace postern::recipients {
+
+class table_writer {
+public:
+    using result = tl::expected<void, std::string>;
+
+    /// Creates the temporary `.NAME.new` in `path`'s folder. Mode 0640: the key in it is secret.
+    static tl::expected<table_writer, std::string> create(const std::string& path);
+    table_writer(table_writer&&) noexcept = default;
+    table_writer& operator=(table_writer&&) = delete;
+    ~table_writer();  ///< removes the temporary unless `commit` was reached
+
+    /// Places the keys, writes all sections and the header, syncs, renames. `head` has kind, generations, key and
+    /// flags; shape, counts, salt and checksums are filled in. `rekeys` counts the placements that did not fit.
+    result write(format::header& head, const std::string& domains, const std::vector<std::uint64_t>& removals,
+                 std::span<const keyed_entry> entries, std::span<const std::uint64_t> partition_ends, unsigned& rekeys);
+
+private:
+    table_writer(std::string path, std::string temporary, process::descriptor folder, process::descriptor file)
+        : _path(std::move(path)),
+          _temporary(std::move(temporary)),
+          _folder(std::move(folder)),
+          _file(std::move(file)) {}
+
+    result put(std::uint64_t offset, std::span<const std::byte> octets);
+    tl::expected<bool, std::string> put_lines(format::header& head, std::span<const keyed_entry> entries,
+                                              std::span<const std::uint64_t> partition_ends,
+                                              std::vector<std::uint8_t>& pilots);
+    result commit(std::uint64_t file_octets);
+
+    std::string _path;
+    std::string _temporary;  ///< name in the folder
+    process::descriptor _folder;
+    process::descriptor _file;
+    bool _committed = false;
+};
+
+}  // namespace postern::recipients

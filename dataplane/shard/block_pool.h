@@ -39,6 +39,10 @@ public:
     /// An empty block with room for `n` (at most large_room), or nullptr: the cap is reached or memory is out.
     block* borrow(std::size_t n) noexcept;
     void give_back(block* b) noexcept;
+    /// Whether the cap leaves a block with room for `n`.
+    bool can_lend(std::size_t n) const noexcept {
+        return _lent + sizeof(block) + (n > small_room ? large_room : small_room) <= _limit;
+    }
 
     std::size_t lent() const noexcept { return _lent; }
     std::size_t limit() const noexcept { return _limit; }

@@ -54,7 +54,7 @@ enum class admission : std::uint8_t {
 template <class T>
 concept transport = requires(T& t, const T& ct, connection c, std::size_t n, instant when, bool yes) {
     /// Room for at least `n` octets of reply, or an empty span; then `writable` is called once `n` would fit.
-    /// `n` is at most `max_reserve`. The span is valid until the next call on the same connection.
+    /// `n` is at most `max_reserve`. The span is valid until the next call on the same connection or the turn's end.
     { t.reserve(c, n) } -> std::same_as<std::span<char>>;
     /// The first `n` octets of the last reserved span are to be sent, coalesced with all others of this turn.
     { t.commit(c, n) } -> std::same_as<void>;
@@ -86,7 +86,8 @@ concept session_layer =
         /// A `reserve` that came back empty would succeed now.
         { s.writable(c) } -> std::same_as<void>;
         /// The peer sent FIN and all its octets were offered; what was left unconsumed (half a line, commands that
-        /// wait) can still be asked for by `want_read(c, true)`. Called once. Replies can still be sent.
+        /// wait) can still be asked for by `want_read(c, true)`. Called once, while octets are wanted. Replies can
+        /// still be sent.
         { s.peer_closed(c) } -> std::same_as<void>;
         /// The connection is gone (RST, error). The id is dead.
         { s.reset(c) } -> std::same_as<void>;

@@ -295,7 +295,7 @@ private:
             read(c, l);
             busy = true;
         }
-        if (_transport.is_alive(c) && l.peer_fin && !l.peer_fin_told && l.input.empty()) {
+        if (_transport.is_alive(c) && l.wants && l.peer_fin && !l.peer_fin_told && l.input.size() == l.offered) {
             l.peer_fin_told = true;
             _sessions.peer_closed(c);
             busy = true;
@@ -317,6 +317,7 @@ private:
     /// The end of a turn on the wire. True if octets or a FIN moved.
     static bool flush(line& l) {
         bool busy = false;
+        std::string().swap(l.reserved);  // a span is not valid beyond its turn
         if (!l.turn_output.empty()) {
             l.sends.push_back(l.turn_output.size());
             l.in_flight += std::exchange(l.turn_output, {});

@@ -1,0 +1,139 @@
+// How operations takes connections from the listening sockets.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "dataplane/sockets/address.h"
+#include "dataplane/sockets/operations.h"
+#include "dataplane/sockets/socket_state.h"
+
+namespace postern::sockets {
+namespace {
+
+constexpr int most_accepts = 64;  ///< in a turn: a flood of connections must not hold up those that are open
+
+bool out_of_resources(int error) noexcept {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+}  // namespace
+
+void operations::accept_some() {
+    if (_now < _accept_after) {
+        return;
+    }
+    int left = most_accepts;
+    // From the back, because one that is drained leaves the list.
+    for (std::size_t i = _reactor.acceptable().size(); i-- > 0 && left > 0;) {
+        const std::uint32_t listener = _reactor.acceptable()[i];
+        // A share each, so that a flooded listener does not starve the others.
+        for (int share = std::max(1, left / static_cast<int>(i + 1)); share > 0; --share, --left) {
+            if (!accept_one(listener)) {
+                break;
+            }
+        }
+        if (_now < _accept_after) {
+            return;
+        }
+    }
+}
+
+/// False: this listener has none, or accepting pauses.
+bool operations::accept_one(std::uint32_t listener) {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    const listening_socket& from = _listeners[listener];
+    const int fd =
+        ::accept4(from.socket.get(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+        if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            _reactor.drained(listener);
+            return false;
+        }
+        if (out_of_resources(errno)) {
+            // The connections wait in the kernel meanwhile; asking again at once would only spin.
+            _counts.accept_paused.add();
+            _accept_after = _now + _options.accept_pause;
+            return false;
+        }
+        _counts.accept_errors.add();
+        return true;
+    }
+    if (_free.empty() && _slots < _options.connections) {
+        if (_slots % chunk_size == 0) {
+            _chunks.push_back(std::make_unique<socket_state[]>(chunk_size));
+        }
+        at(_slots).slot = _slots;
+        _free.push_back(_slots++);
+    }
+    if (_free.empty()) {
+        refuse_unseen(fd);
+        return true;
+    }
+    const int yes = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    socket_state& s = at(_free.back());
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    const std::uint32_t serial = s.serial + 1 == 0 ? 1 : s.serial + 1;
+    event.data.u64 = std::uint64_t{serial} << 32 | s.slot;
+    if (::epoll_ctl(_set.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+        refuse_unseen(fd);
+        return true;
+    }
+    _free.pop_back();
+
+    shard::connection_info info;
+    info.peer = from_sockaddr(peer);
+    info.listener = from.listener;
+    sockaddr_storage local{};
+    size = sizeof local;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) == 0) {
+        info.local = from_sockaddr(local);
+    }
+    const bool queued = s.queued, to_flush = s.to_flush, starved = s.starved;  // of the slot, not of the connection
+    const std::uint32_t slot = s.slot;
+    s = socket_state{};
+    s.slot = slot;
+    s.serial = serial;
+    s.queued = queued;
+    s.to_flush = to_flush;
+    s.starved = starved;
+    s.fd = fd;
+    s.now = phase::open;
+    s.info = info;
+    s.fresh = true;
+    s.wants = true;
+    s.word = _limits.enter(info.listener, info.peer);
+    switch (s.word) {
+        case shard::admission::admitted:
+            break;
+        case shard::admission::too_many_connections:
+            _counts.refused_total.add();
+            break;
+        case shard::admission::too_many_from_source:
+            _counts.refused_source.add();
+            break;
+        case shard::admission::draining:
+            _counts.refused_draining.add();
+            break;
+    }
+    _counts.accepted.add();
+    ++_open;
+    queue(s);
+    return true;
+}
+
+void operations::refuse_unseen(int fd) noexcept {
+    _counts.dropped.add();
+    const linger at_once{1, 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    ::close(fd);
+}
+
+}  // namespace postern::sockets

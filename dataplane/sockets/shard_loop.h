@@ -1,0 +1,139 @@
+// The run loop of one shard over kernel sockets.
+//
+//     operations transport(std::move(listeners[i]), limits, options);
+//     smtp_sessions<operations> sessions(transport, …);
+//     shard_loop loop(transport, sessions);
+//     std::thread thread([&] { loop.run(); });
+//     …
+//     loop.drain(30s);      // any thread; run() returns when the sessions are over or the time is
+//     thread.join();
+//
+// A turn: other threads' messages, new and readable connections, deadlines, the layer's batched work, one send per
+// connection, a quiescent report. A turn that found nothing sleeps, offline for RCU, until a descriptor, a timer or a
+// wake-up.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+
+#include "dataplane/shard/quiescence.h"
+#include "dataplane/shard/seam.h"
+#include "dataplane/sockets/operations.h"
+
+namespace postern::sockets {
+
+template <shard::session_layer Sessions>
+class shard_loop {
+public:
+    /// Both outlive the loop.
+    shard_loop(operations& transport, Sessions& sessions) noexcept : _transport(transport), _sessions(sessions) {}
+    shard_loop(const shard_loop&) = delete;
+    shard_loop& operator=(const shard_loop&) = delete;
+
+    /// Turns until drained. On the shard's own thread, which it registers as an RCU reader.
+    void run() {
+        shard::quiescent_reader reader;
+        while (!over()) {
+            turn();
+            reader.quiescent();
+            rest(reader);
+        }
+    }
+
+    /// Any thread, once or again with another time: the sessions drain; `run` returns when none is left and the last
+    /// octets are out, or after `most` from the first turn that sees it. New connections are refused from the moment
+    /// `connection_limits::drain` was called, which is the caller's to do for all shards.
+    void drain(shard::instant most) noexcept {
+        _drain_time.store(most.count(), std::memory_order_relaxed);
+        _drain_calls.fetch_add(1, std::memory_order_release);
+        _transport.waker().wake();
+    }
+
+    /// One turn, without sleeping; for `run` and for tests that are the shard's thread themselves.
+    void turn() {
+        _transport.begin_turn();
+        see_drain();
+        _sessions.turn_begin();
+        serve();
+        shard::connection due;
+        while (_transport.next_deadline(due)) {
+            _sessions.deadline(due);
+        }
+        _sessions.turn_end();
+        _transport.end_turn();
+    }
+
+    /// `run` is to return.
+    bool over() const noexcept {
+        if (_drain_calls_seen == 0) {
+            return false;
+        }
+        return _transport.now() >= _drain_end || (_sessions.open_sessions() == 0 && _transport.open_sockets() == 0);
+    }
+
+private:
+    void see_drain() {
+        const std::uint32_t calls = _drain_calls.load(std::memory_order_acquire);
+        if (calls == _drain_calls_seen) {
+            return;
+        }
+        _drain_calls_seen = calls;
+        if (_drain_start == shard::never) {
+            _drain_start = _transport.now();
+            _sessions.drain();
+        }
+        const shard::instant most(_drain_time.load(std::memory_order_relaxed));
+        _drain_end = most < shard::never - _drain_start ? _drain_start + most : shard::never;
+    }
+
+    void serve() {
+        for (;;) {
+            const operations::step step = _transport.next();
+            switch (step.what) {
+                case operations::callback::none:
+                    return;
+                case operations::callback::opened:
+                    _sessions.opened(step.id, _transport.info(step.id), _transport.admission_of(step.id));
+                    break;
+                case operations::callback::reset:
+                    _sessions.reset(step.id);
+                    break;
+                case operations::callback::writable:
+                    _sessions.writable(step.id);
+                    break;
+                case operations::callback::readable:
+                    _transport.consumed(step.id, _sessions.readable(step.id, _transport.offered()));
+                    break;
+                case operations::callback::peer_closed:
+                    _sessions.peer_closed(step.id);
+                    break;
+            }
+        }
+    }
+
+    /// Sleeps if nothing is to be done. What other threads push after `idle` was asked rings the waker.
+    void rest(shard::quiescent_reader& reader) {
+        if (!_transport.may_sleep()) {
+            return;
+        }
+        shard::eventfd_waker& waker = _transport.waker_state();
+        waker.announce();
+        if (_sessions.idle() && _drain_calls.load(std::memory_order_acquire) == _drain_calls_seen && !over()) {
+            reader.offline();
+            _transport.sleep(_drain_end);
+            reader.online();
+        }
+        waker.woken();
+    }
+
+    operations& _transport;
+    Sessions& _sessions;
+    std::atomic<shard::instant::rep> _drain_time{0};
+    std::atomic<std::uint32_t> _drain_calls{0};
+    std::uint32_t _drain_calls_seen = 0;
+    shard::instant _drain_start = shard::never;
+    shard::instant _drain_end = shard::never;
+};
+
+}  // namespace postern::sockets

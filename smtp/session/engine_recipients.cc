@@ -1,0 +1,311 @@
+// The engine's recipients: looked up in the turn's batch, decided, passed to the relay, answered in order.
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string_view>
+
+#include "smtp/session/engine.h"
+#include "smtp/session/work.h"
+
+namespace postern::session {
+
+namespace {
+
+using protocol::reply;
+
+/// The id of a message's trace line: the start's seed and the transaction's number, in hex.
+std::array<char, 17> message_id(std::uint32_t seed, std::uint32_t serial) noexcept {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::array<char, 17> id{};
+    for (unsigned i = 0; i < 8; ++i) {
+        const unsigned shift = 28 - 4 * i;
+        id[i] = digits[(seed >> shift) & 15U];
+        id[9 + i] = digits[(serial >> shift) & 15U];
+    }
+    id[8] = '-';
+    return id;
+}
+
+relay::body_type relayed(protocol::body_type body) noexcept {
+    switch (body) {
+        case protocol::body_type::seven_bit:
+            return relay::body_type::seven_bit;
+        case protocol::body_type::eight_bit_mime:
+            return relay::body_type::eight_bit_mime;
+        case protocol::body_type::unspecified:
+            break;
+    }
+    return relay::body_type::unspecified;
+}
+
+void answer_with(pending_recipient& p, reply with) noexcept {
+    p.state = recipient_state::answered;
+    p.reply = with;
+}
+
+}  // namespace
+
+void engine::count(const decision& d) {
+    counters& count = _context.count;
+    switch (d.why) {
+        case reason::listed:
+        case reason::always:
+            break;
+        case reason::unknown_passed:
+            count.would_reject.add();
+            break;
+        case reason::unknown:
+            count.recipients_invalid.add();
+            break;
+        case reason::unknown_deferred:
+            count.recipients_deferred.add();
+            break;
+        case reason::grace_deferred:
+            count.recipients_grace_deferred.add();
+            break;
+        case reason::from_outside:
+            count.recipients_from_outside.add();
+            break;
+        case reason::not_served:
+        case reason::literal:
+            count.recipients_not_served.add();
+            break;
+        case reason::on_hold:
+            count.recipients_on_hold.add();
+            break;
+        case reason::no_route:
+        case reason::route_not_confirmed:
+            count.recipients_no_route.add();
+            break;
+        case reason::no_table:
+            count.recipients_no_table.add();
+            break;
+    }
+}
+
+/// Precondition: room for the reply, and in the queue if there is one.
+engine::step engine::refuse_recipient(work& w, reply with) {
+    transaction& t = _transactions[w.session().transaction];
+    ++t.attempts;
+    w.complete();
+    if (t.queue == no_block) {
+        _context.count.recipients.add();
+        w.put(protocol::text(with));
+        return step::taken;
+    }
+    recipient_queue& queue = _queues[t.queue];
+    answer_with(queue[queue.push()], with);
+    return step::taken;
+}
+
+engine::step engine::recipient(work& w, std::string_view path) {
+    transaction& t = _transactions[w.session().transaction];
+    if (const auto unseen = decide_unseen(_snapshot, _address, _context.settings)) {
+        count(*unseen);
+        return refuse_recipient(w, unseen->reply);
+    }
+    const bool postmaster = _address.is_bare_postmaster();
+    if (postmaster && t.unresolved != 0) {
+        return step::stalled;  // its decision depends on those before it
+    }
+    if (t.queue == no_block) {
+        t.queue = _queues.take();
+        if (t.queue == no_block) {
+            return refuse_recipient(w, reply::out_of_space);
+        }
+        _queues[t.queue].clear();
+    }
+    ++t.attempts;
+    ++t.unresolved;
+    const std::uint32_t number = _queues[t.queue].push();
+    if (postmaster) {
+        decided(w, number, path, postmaster_verdict(*_snapshot, _context.settings));
+        answer(w);
+    } else {
+        look_up(w, path, number);
+    }
+    return step::taken;
+}
+
+void engine::look_up(work& w, std::string_view path, std::uint32_t number) {
+    if (_batch.full()) {
+        w.commit();  // this connection may be among those that are answered
+        resolve();
+    }
+    const std::size_t cookie = _batch.size();
+    char* const kept = _paths.data() + cookie * protocol::longest_path;
+    std::memcpy(kept, path.data(), path.size());
+    _lookups[cookie] = {.connection = w.connection(),
+                        .transaction = _transactions[w.session().transaction].serial,
+                        .number = number,
+                        .path = {kept, path.size()}};
+    _batch.add(*_snapshot, _address, cookie);
+}
+
+void engine::resolve() {
+    if (_batch.size() == 0) {
+        return;
+    }
+    const auto answers = _batch.resolve();
+    for (std::size_t i = 0; i < answers.size();) {
+        // The lookups of one connection stand together: it is answered once for all of them.
+        const shard::connection c = _lookups[answers[i].cookie].connection;
+        const auto is_of_c = [&] { return i < answers.size() && _lookups[answers[i].cookie].connection == c; };
+        client_session* const s = find(c);
+        if (s == nullptr) {
+            while (is_of_c()) {
+                ++i;
+            }
+            continue;
+        }
+        work w(_link, c, *s);
+        for (; is_of_c(); ++i) {
+            const lookup& of = _lookups[answers[i].cookie];
+            if (s->transaction != no_block && _transactions[s->transaction].serial == of.transaction) {
+                decided(w, of.number, of.path, answers[i].verdict);
+            }
+        }
+        answer(w);
+        settle(w);
+    }
+}
+
+void engine::decided(work& w, std::uint32_t number, std::string_view path, const recipients::verdict& verdict) {
+    transaction& t = _transactions[w.session().transaction];
+    pending_recipient& p = _queues[t.queue][number];
+    --t.unresolved;
+    p.generation = verdict.generation;
+    p.domain = verdict.domain == nullptr ? 0 : verdict.domain->id;
+    counters& counted = _context.count;
+    counted.generation.set(std::max(counted.generation.get(), verdict.generation));
+
+    const decision d = decide(verdict, _link.info(w.connection()).peer.address);
+    count(d);
+    if (d.pass) {
+        p.listed = d.listed;
+        pass_on(w, p, path, *verdict.route);
+    } else {
+        answer_with(p, d.reply);
+    }
+}
+
+/// Whether a recipient may go to `on` in this transaction: `reply::ok`, or why not.
+reply engine::place(work& w, const recipients::route& on, bool listed) {
+    transaction& t = _transactions[w.session().transaction];
+    const settings& under = _context.settings;
+    if (t.live() != 0 && t.route != on.id) {
+        _context.count.recipients_other_route.add();
+        return reply::other_route;
+    }
+    const bool own_limit = t.path_size == 0 && under.null_sender_recipients != 0;
+    if (t.live() >= (own_limit ? under.null_sender_recipients : under.recipient_limit)) {
+        _context.count.recipients_too_many.add();
+        return reply::too_many_recipients;
+    }
+    if (t.live() != 0 && (t.catch_all || on.catch_all) && (!listed || t.unlisted != 0)) {
+        _context.count.recipients_apart.add();
+        return reply::one_recipient;
+    }
+    return reply::ok;
+}
+
+void engine::pass_on(work& w, pending_recipient& p, std::string_view path,
+                     const std::shared_ptr<const recipients::route>& route) {
+    client_session& s = w.session();
+    transaction& t = _transactions[s.transaction];
+    if (t.relay == relay_state::broken_off && (t.accepted != 0 || t.route == route->id)) {
+        p.state = recipient_state::broken_off;
+        return;
+    }
+    if (const reply refusal = place(w, *route, p.listed); refusal != reply::ok) {
+        answer_with(p, refusal);
+        return;
+    }
+    if (t.relay == relay_state::open && t.route != route->id) {
+        // Nobody was accepted there, so nothing is lost by turning to another server.
+        _context.relay.abandon({.slot = w.connection().slot, .serial = t.relay_serial});
+        t.relay = relay_state::none;
+    }
+    if (t.relay != relay_state::open && !open_relay(w, route)) {
+        answer_with(p, reply::busy);
+        return;
+    }
+    p.state = recipient_state::asked;
+    ++t.asked;
+    t.unlisted += p.listed ? 0 : 1;
+    _context.count.recipients_passed.add();
+    _context.relay.recipient({.slot = w.connection().slot, .serial = t.relay_serial}, path, p.listed);
+    wait(w, _context.settings.timeouts.relay);
+}
+
+bool engine::open_relay(work& w, const std::shared_ptr<const recipients::route>& route) {
+    const client_session& s = w.session();
+    transaction& t = _transactions[s.transaction];
+    _texts.give(t.last_word);
+    t.relay = relay_state::none;
+    t.relay_serial = next_serial();
+    t.route = route->id;
+    t.catch_all = route->catch_all;
+    const auto id = message_id(_context.id_seed, t.relay_serial);
+    const relay::envelope envelope{
+        .reverse_path =
+            t.long_path != no_block ? _texts[t.long_path].view() : std::string_view{t.path.data(), t.path_size},
+        .declared_size = t.declared_size,
+        .body = relayed(t.body),
+        .helo = s.long_name != no_block ? _texts[s.long_name].view() : std::string_view{s.name.data(), s.name_size},
+        .extended = s.extended,
+        .client = _link.info(w.connection()).peer,
+        .message_id = {id.data(), id.size()},
+    };
+    if (!_context.relay.begin({.slot = w.connection().slot, .serial = t.relay_serial}, route, envelope)) {
+        return false;
+    }
+    t.relay = relay_state::open;
+    return true;
+}
+
+std::string_view engine::last_word(const transaction& t) {
+    return t.last_word == no_block ? protocol::text(reply::busy) : _texts[t.last_word].view();
+}
+
+void engine::answer(work& w) {
+    const client_session& s = w.session();
+    if (s.transaction == no_block || _transactions[s.transaction].queue == no_block) {
+        return;
+    }
+    transaction& t = _transactions[s.transaction];
+    recipient_queue& queue = _queues[t.queue];
+    const bool was_full = queue.full();
+    for (; !queue.empty(); queue.pop()) {
+        pending_recipient& p = queue[queue.first()];
+        std::string_view line;
+        switch (p.state) {
+            case recipient_state::looking_up:
+            case recipient_state::asked:
+                break;
+            case recipient_state::answered:
+                line = protocol::text(p.reply);
+                break;
+            case recipient_state::held:
+                line = _texts[p.text].view();
+                break;
+            case recipient_state::broken_off:
+                line = last_word(t);
+                break;
+        }
+        if (line.empty() || !w.ensure(line.size())) {
+            break;
+        }
+        w.put(line);
+        _texts.give(p.text);
+        _context.count.recipients.add();
+    }
+    if (queue.empty()) {
+        release_queue(t);
+        read_again(w);
+    } else if (was_full && !queue.full()) {
+        read_again(w);
+    }
+}
+
+}  // namespace postern::session

@@ -1,0 +1,68 @@
+// One connection during one call of the engine: its slot, and reply space that is committed when the work is done.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <string_view>
+
+#include "dataplane/shard/seam.h"
+#include "smtp/session/engine.h"
+#include "smtp/session/link.h"
+#include "smtp/session/state.h"
+
+namespace postern::session {
+
+class engine::work {
+public:
+    work(session::link& transport, shard::connection c, client_session& s) : _link(transport), _c(c), _session(&s) {}
+    ~work() { commit(); }
+    work(const work&) = delete;
+    work& operator=(const work&) = delete;
+
+    shard::connection connection() const noexcept { return _c; }
+    client_session& session() const noexcept { return *_session; }
+    /// The connection was closed in this call: neither it nor its slot may be touched.
+    bool gone() const noexcept { return _session == nullptr; }
+    void leave() noexcept {
+        _session = nullptr;
+        _room = {};
+        _used = 0;
+    }
+
+    /// Sees to it that `octets` can be put. False: there is no room, and `writable` will be called.
+    bool ensure(std::size_t octets) {
+        if (_room.size() - _used < octets) {
+            commit();
+            _room = _link.reserve(_c, octets);
+        }
+        return _room.size() - _used >= octets;
+    }
+    /// Precondition: `ensure` of its size.
+    void put(std::string_view text) noexcept {
+        std::memcpy(_room.data() + _used, text.data(), text.size());
+        _used += text.size();
+    }
+    /// Hands what was put to the transport. The space must be reserved again afterwards.
+    void commit() {
+        if (_used != 0) {
+            _link.commit(_c, _used);
+        }
+        _room = {};
+        _used = 0;
+    }
+
+    /// A command line was dealt with: the time for the next one begins.
+    void complete() noexcept { _completed = true; }
+    bool completed() const noexcept { return _completed; }
+
+private:
+    session::link& _link;
+    shard::connection _c;
+    client_session* _session;
+    std::span<char> _room;
+    std::size_t _used = 0;
+    bool _completed = false;
+};
+
+}  // namespace postern::session

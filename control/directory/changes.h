@@ -21,12 +21,13 @@ struct change {
     change_kind kind = change_kind::address;
     std::uint32_t domain = 0;
     std::string address;  ///< normal text, for `address`
+    bool was = false;     ///< for `address`: it was valid before. So a base holds it if its first change after has this
 };
 
 /// Beyond this many addresses in one transaction, a source notes one `bulk`.
 constexpr std::uint64_t bulk_threshold = 20'000;
 
-result<void> note_address(writer& in, std::uint32_t domain, std::string_view normal);
+result<void> note_address(writer& in, std::uint32_t domain, std::string_view normal, bool was);
 result<void> note_domains(writer& in);
 result<void> note_bulk(writer& in);
 

@@ -18,7 +18,7 @@ result<group> rename_group(writer& in, std::uint32_t id, std::string_view name);
 /// Its mailboxes stay, without a group.
 result<void> remove_group(writer& in, std::uint32_t id);
 result<group> find_group(const reader& in, std::uint32_t id);
-/// By name within the id's order. `organisation` 0: of all.
+/// By id. `organisation` 0: of all.
 result<page<group>> list_groups(const reader& in, std::uint32_t organisation, const page_request& at);
 
 }  // namespace postern::directory

@@ -19,6 +19,7 @@ struct history_entry {
     std::string what;     ///< the verb
     std::string subject;  ///< KIND:NAME
     std::uint32_t domain = 0;
+    std::string source;  ///< of asserted and withdrawn
     std::string before;  ///< JSON; empty: was not there
     std::string after;   ///< JSON; empty: is gone
 };
@@ -44,6 +45,8 @@ result<past_standing> standing_at(const reader& in, std::string_view address, ti
 
 /// Appends an entry. `before` and `after` are JSON texts or empty. For the directory's own functions and the sources.
 result<void> record(writer& in, std::string_view what, std::string_view subject, std::uint32_t domain,
-                    std::string_view before, std::string_view after);
+                    std::string_view before, std::string_view after, std::uint32_t source = 0);
+/// The id of this transaction's row of `act` (who, why, when), for bulk work that appends history by sets.
+result<std::int64_t> need_act(writer& in);
 
 }  // namespace postern::directory

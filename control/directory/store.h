@@ -54,6 +54,7 @@ public:
     lease& operator=(lease&&) noexcept;
     ~lease();
     connection& on() const noexcept { return *_connection; }
+    bool held() const noexcept { return _connection != nullptr; }
 
 private:
     friend struct store_state;
@@ -93,6 +94,9 @@ private:
     friend class store;
     struct turn;  // the place in the queue of writers
     writer(lease&& held, std::unique_ptr<turn> lock, actor by, timestamp now) noexcept;
+    static result<std::unique_ptr<turn>> take_turn(const std::shared_ptr<store_state>& state,
+                                                   std::chrono::milliseconds patience);
+    static result<writer> begin(lease&& held, std::unique_ptr<turn> lock, actor by, timestamp now);
     std::unique_ptr<turn> _turn;
     actor _by;
     timestamp _now;

@@ -1,0 +1,281 @@
+#include "control/directory/schema.h"
+
+#include <array>
+
+namespace postern::directory {
+
+namespace {
+
+// Ids of organisations, domains and routes travel in the table file as 32 bits; AUTOINCREMENT never uses one again.
+constexpr const char* model = R"sql(
+CREATE TABLE organisation(
+    id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id BETWEEN 1 AND 4294967295),
+    name TEXT NOT NULL COLLATE NOCASE UNIQUE CHECK (name <> ''),
+    created INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE route(
+    id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id BETWEEN 1 AND 4294967295),
+    organisation INTEGER NOT NULL REFERENCES organisation(id),
+    name TEXT NOT NULL COLLATE NOCASE CHECK (name <> ''),
+    max_connections INTEGER NOT NULL CHECK (max_connections BETWEEN 1 AND 65535),
+    catch_all INTEGER NOT NULL DEFAULT 0,
+    probe TEXT NOT NULL DEFAULT '',
+    probed INTEGER NOT NULL DEFAULT 0,
+    confirmed_by TEXT NOT NULL DEFAULT '',
+    confirmed INTEGER NOT NULL DEFAULT 0,
+    created INTEGER NOT NULL,
+    UNIQUE (organisation, name)
+) STRICT;
+CREATE TABLE route_host(
+    route INTEGER NOT NULL REFERENCES route(id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    host TEXT NOT NULL CHECK (host <> ''),
+    port INTEGER NOT NULL CHECK (port BETWEEN 1 AND 65535),
+    priority INTEGER NOT NULL CHECK (priority BETWEEN 0 AND 65535),
+    PRIMARY KEY (route, position)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE domain(
+    id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id BETWEEN 1 AND 4294967295),
+    organisation INTEGER NOT NULL REFERENCES organisation(id),
+    name TEXT NOT NULL UNIQUE CHECK (name <> ''),
+    target INTEGER REFERENCES domain(id),
+    route INTEGER REFERENCES route(id),
+    mode INTEGER NOT NULL DEFAULT 0 CHECK (mode BETWEEN 0 AND 3),
+    mode_since INTEGER NOT NULL,
+    mode_until INTEGER NOT NULL DEFAULT 0,
+    subaddress INTEGER NOT NULL DEFAULT 43 CHECK (subaddress BETWEEN 0 AND 126),
+    grace_defers INTEGER NOT NULL DEFAULT 0,
+    abuse_always INTEGER NOT NULL DEFAULT 1,
+    strip_prvs INTEGER NOT NULL DEFAULT 0,
+    accept_srs INTEGER NOT NULL DEFAULT 0,
+    on_hold INTEGER NOT NULL DEFAULT 0,
+    trusted TEXT NOT NULL DEFAULT '',
+    created INTEGER NOT NULL
+) STRICT;
+CREATE INDEX domain_by_target ON domain(target) WHERE target IS NOT NULL;
+CREATE INDEX domain_by_route ON domain(route) WHERE route IS NOT NULL;
+
+CREATE TABLE mailbox_group(
+    id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id BETWEEN 1 AND 4294967295),
+    organisation INTEGER NOT NULL REFERENCES organisation(id),
+    name TEXT NOT NULL CHECK (name <> ''),
+    created INTEGER NOT NULL,
+    UNIQUE (organisation, name)
+) STRICT;
+
+-- Mailboxes (mailbox IS NULL) and aliases (mailbox: the entry they lead to), so that an address exists once.
+-- valid is kept by the code: (asserted or pinned) and not blocked.
+CREATE TABLE address(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    domain INTEGER NOT NULL REFERENCES domain(id),
+    normal TEXT NOT NULL CHECK (normal <> ''),
+    local TEXT NOT NULL,
+    mailbox INTEGER REFERENCES address(id),
+    kind INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 5),
+    internal_only INTEGER NOT NULL DEFAULT 0,
+    first_name TEXT NOT NULL DEFAULT '',
+    last_name TEXT NOT NULL DEFAULT '',
+    grp INTEGER REFERENCES mailbox_group(id),
+    hold INTEGER NOT NULL DEFAULT 0 CHECK (hold BETWEEN 0 AND 2),
+    valid INTEGER NOT NULL DEFAULT 0,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    UNIQUE (domain, normal),
+    CHECK ((mailbox IS NULL) = (kind <> 4))
+) STRICT;
+CREATE INDEX address_mailboxes ON address(domain) WHERE mailbox IS NULL;
+CREATE INDEX address_by_mailbox ON address(mailbox) WHERE mailbox IS NOT NULL;
+CREATE INDEX address_by_group ON address(grp) WHERE grp IS NOT NULL;
+CREATE INDEX address_held ON address(hold) WHERE hold <> 0;
+
+CREATE TABLE source(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE CHECK (name <> ''),
+    organisation INTEGER REFERENCES organisation(id),
+    created INTEGER NOT NULL
+) STRICT;
+CREATE TABLE assertion(
+    address INTEGER NOT NULL REFERENCES address(id) ON DELETE CASCADE,
+    source INTEGER NOT NULL REFERENCES source(id),
+    since INTEGER NOT NULL,
+    PRIMARY KEY (address, source)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX assertion_by_source ON assertion(source, address);
+
+CREATE TABLE token(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL CHECK (name <> ''),
+    role INTEGER NOT NULL CHECK (role BETWEEN 0 AND 2),
+    hash BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+    created INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    revoked INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE UNIQUE INDEX token_living ON token(name) WHERE revoked = 0;
+
+CREATE TABLE idempotency(
+    token INTEGER NOT NULL,
+    key TEXT NOT NULL,
+    request_hash TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    content_type TEXT NOT NULL,
+    body TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    PRIMARY KEY (token, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX idempotency_by_age ON idempotency(created);
+
+-- act: one transaction's who, why and when; history: what it did. Both append-only.
+CREATE TABLE act(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    why TEXT NOT NULL
+) STRICT;
+CREATE TABLE history(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    act INTEGER NOT NULL REFERENCES act(id),
+    what TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    domain INTEGER NOT NULL DEFAULT 0,
+    source INTEGER,
+    before TEXT,
+    after TEXT
+) STRICT;
+CREATE INDEX history_by_subject ON history(subject);
+CREATE INDEX history_by_domain ON history(domain);
+CREATE INDEX history_by_act ON history(act);
+CREATE INDEX act_by_time ON act(at);
+CREATE INDEX act_by_who ON act(who);
+CREATE TRIGGER act_update BEFORE UPDATE ON act BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+CREATE TRIGGER act_delete BEFORE DELETE ON act BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+CREATE TRIGGER history_update BEFORE UPDATE ON history BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+CREATE TRIGGER history_delete BEFORE DELETE ON history BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;
+
+INSERT INTO organisation(id, name, created) VALUES (1, 'default', unixepoch() * 1000);
+INSERT INTO source(id, name, created) VALUES (1, 'manual', unixepoch() * 1000);
+)sql";
+
+constexpr const char* publication = R"sql(
+CREATE TABLE change(
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind INTEGER NOT NULL CHECK (kind BETWEEN 0 AND 2),
+    domain INTEGER NOT NULL DEFAULT 0,
+    address TEXT NOT NULL DEFAULT '',
+    was INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE TABLE generation(
+    number INTEGER PRIMARY KEY,
+    base TEXT NOT NULL,
+    base_seq INTEGER NOT NULL,
+    overlay TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    addresses INTEGER NOT NULL,
+    added INTEGER NOT NULL,
+    removed INTEGER NOT NULL,
+    made INTEGER NOT NULL,
+    published INTEGER NOT NULL
+) STRICT;
+CREATE TABLE generation_reserved(
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    last INTEGER NOT NULL
+) STRICT;
+INSERT INTO generation_reserved VALUES (1, 0);
+-- What was there before the feed began is published as a whole.
+INSERT INTO change(kind) VALUES (2);
+)sql";
+
+// Trigrams of the local part and the names, so that any part of three characters and more is found by index. The index
+// keeps no text (content=''): what it needs to take an entry out is the old row. detail=none: a search asks for all
+// trigrams of its part and the row itself is compared afterwards.
+constexpr const char* search = R"sql(
+CREATE VIRTUAL TABLE address_search USING fts5(text, content='', detail='none', tokenize='trigram');
+INSERT INTO address_search(rowid, text)
+    SELECT id, normal || ' ' || first_name || ' ' || last_name FROM address;
+CREATE TRIGGER address_search_insert AFTER INSERT ON address BEGIN
+    INSERT INTO address_search(rowid, text)
+        VALUES (new.id, new.normal || ' ' || new.first_name || ' ' || new.last_name);
+END;
+CREATE TRIGGER address_search_delete AFTER DELETE ON address BEGIN
+    INSERT INTO address_search(address_search, rowid, text)
+        VALUES ('delete', old.id, old.normal || ' ' || old.first_name || ' ' || old.last_name);
+END;
+CREATE TRIGGER address_search_update AFTER UPDATE OF normal, first_name, last_name ON address
+WHEN old.normal <> new.normal OR old.first_name <> new.first_name OR old.last_name <> new.last_name BEGIN
+    INSERT INTO address_search(address_search, rowid, text)
+        VALUES ('delete', old.id, old.normal || ' ' || old.first_name || ' ' || old.last_name);
+    INSERT INTO address_search(rowid, text)
+        VALUES (new.id, new.normal || ' ' || new.first_name || ' ' || new.last_name);
+END;
+)sql";
+
+constexpr std::array<migration, 3> all = {{
+    {1, "the model", model},
+    {2, "publication", publication},
+    {3, "search", search},
+}};
+
+std::int64_t pragma(connection& on, std::string_view sql) {
+    statement asked = on.query(sql);
+    return asked.step() ? asked.integer(0) : 0;
+}
+
+}  // namespace
+
+std::span<const migration> migrations() noexcept {
+    return all;
+}
+
+result<void> migrate(connection& on, int version) {
+    const int newest = all.back().version;
+    const int wanted = version == 0 ? newest : version;
+    // IMMEDIATE: of two programs that start at once, the second waits and finds the work done.
+    on.script("BEGIN IMMEDIATE");
+    const std::int64_t mark = pragma(on, "PRAGMA application_id");
+    const std::int64_t found = pragma(on, "PRAGMA user_version");
+    const std::int64_t tables = pragma(on, "SELECT count(*) FROM sqlite_schema");
+    const auto give_up = [&](std::string text) {
+        on.script("ROLLBACK");
+        return fail(error_kind::failed, std::move(text));
+    };
+    if (on.failed()) {
+        const error cause = on.failure();
+        on.clear_failure();
+        return give_up(cause.text);
+    }
+    if (mark != application_id && (tables != 0 || found != 0)) {
+        return give_up("the file is a SQLite database of another program (application id " + std::to_string(mark) +
+                       "); give postern-control a path of its own");
+    }
+    if (found > newest) {
+        return give_up("the directory has schema version " + std::to_string(found) +
+                       ", but this program knows only up to " + std::to_string(newest) +
+                       ": it was used by a newer Postern. Install that version again, or restore a backup made before");
+    }
+    for (const migration& next : all) {
+        if (next.version <= found || next.version > wanted) {
+            continue;
+        }
+        on.script(next.sql);
+        on.script(("PRAGMA user_version=" + std::to_string(next.version)).c_str());
+        if (on.failed()) {
+            const error cause = on.failure();
+            on.clear_failure();
+            return give_up("migration " + std::to_string(next.version) + " (" + next.subject +
+                           ") failed and was taken back: " + cause.text);
+        }
+    }
+    if (mark != application_id) {
+        on.script(("PRAGMA application_id=" + std::to_string(application_id)).c_str());
+    }
+    if (!on.script("COMMIT")) {
+        const error cause = on.failure();
+        on.clear_failure();
+        return give_up(cause.text);
+    }
+    return {};
+}
+
+}  // namespace postern::directory

@@ -86,6 +86,7 @@ int main(int argc, char** argv) {
     std::size_t running = workers.size();
     std::string error;
     std::vector<std::thread> threads;
+    threads.reserve(workers.size());
     for (const auto& one : workers) {
         threads.emplace_back([&lock, &ended, &running, &error, &one] {
             auto ran = one->run();

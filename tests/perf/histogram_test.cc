@@ -56,19 +56,16 @@ TEST(histogram, gives_small_values_exactly) {
 
 TEST(histogram, stays_close_to_exact_quantiles_of_uniform_values) {
     random_source random(1);
-    std::vector<std::uint64_t> values;
-    for (int i = 0; i < 100'000; ++i) {
-        values.push_back(random.below(10'000'000));
-    }
+    std::vector<std::uint64_t> values(100'000);
+    std::generate(values.begin(), values.end(), [&] { return random.below(10'000'000); });
     expect_close(std::move(values));
 }
 
 TEST(histogram, stays_close_to_exact_quantiles_over_nine_decades) {
     random_source random(2);
-    std::vector<std::uint64_t> values;
-    for (int i = 0; i < 100'000; ++i) {
-        values.push_back(static_cast<std::uint64_t>(std::pow(10.0, 1.0 + random.unit() * 9.0)));
-    }
+    std::vector<std::uint64_t> values(100'000);
+    std::generate(values.begin(), values.end(),
+                  [&] { return static_cast<std::uint64_t>(std::pow(10.0, 1.0 + random.unit() * 9.0)); });
     expect_close(std::move(values));
 }
 

@@ -46,6 +46,7 @@ TEST(body, has_the_size_asked_for_and_lines_that_any_server_takes) {
 std::optional<options> parse(std::vector<std::string> words, int& status) {
     words.insert(words.begin(), "postern-load");
     std::vector<char*> argv;
+    argv.reserve(words.size());
     for (auto& word : words) {
         argv.push_back(word.data());
     }

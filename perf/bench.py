@@ -30,8 +30,8 @@ def options_of(words):
                         help="folder of the programs")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build" / "bench", help="folder of the records")
     options = parser.parse_args(words)
-    if options.quick and options.keep:
-        parser.error("--quick measures too little to be kept")
+    if options.quick and (options.keep or options.check):
+        parser.error("--quick measures too little to be kept or compared")
     if options.name is None:
         parser.print_help()
         parser.exit(2)

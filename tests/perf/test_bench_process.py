@@ -309,6 +309,6 @@ def test_every_benchmark_runs_in_its_quick_size(binaries, tmp_path, name):
     assert record.check_form(content) == []
     assert content["wrong"] == []
     kept = ROOT / "docs" / "performance" / f"{name}.json"
-    if kept.exists():
+    if kept.exists() and name != "table":  # the table's keys name their size
         _, missing = record.compare(json.loads(kept.read_text(encoding="utf-8")), content)
         assert missing == []

@@ -134,7 +134,7 @@ result<std::unique_ptr<connection>> connection::open(const std::string& path, un
     // temp_store=FILE: staged rows of an import go to disk. A negative cache_size is in KiB.
     const std::string pragmas =
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA temp_store=FILE;"
-        "PRAGMA secure_delete=OFF; PRAGMA trusted_schema=OFF; PRAGMA recursive_triggers=OFF;"
+        "PRAGMA secure_delete=OFF; PRAGMA recursive_triggers=OFF;"
         "PRAGMA journal_size_limit=16777216; PRAGMA cache_size=-" +
         std::to_string(cache_kib) + ";";
     if (!out->script(pragmas.c_str())) {

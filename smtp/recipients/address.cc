@@ -7,6 +7,7 @@
 #include <span>
 
 #include "smtp/recipients/address_grammar.h"
+#include "smtp/recipients/address_parser.h"
 #include "smtp/recipients/unicode.h"
 
 namespace postern::recipients {
@@ -251,181 +252,176 @@ sized source_route(std::string_view mailbox, std::span<char> scratch) noexcept {
 
 }  // namespace
 
-class address_parser {
-public:
-    address_parser(const address_options& options, normal_address& out) noexcept : _options(options), _out(out) {
-        _out._size = _out._local_size = 0;
-        _out._literal = false;
-    }
+void address_parser::clear() noexcept {
+    _out._size = _out._local_size = 0;
+    _out._literal = false;
+}
 
-    status mailbox(std::string_view text) noexcept {
-        if (auto checked = check_octets(text); !checked) {
-            return checked;
-        }
-        if (!text.empty() && text.front() == '@') {
-            const sized route = source_route(text, _out._text);
-            if (!route) {
-                return fail(route.error());
-            }
-            text.remove_prefix(*route);
-        }
-        if (text.empty()) {
-            return fail(address_error::empty);
-        }
-        const sized read = text.front() == '"' ? quoted_local(text) : dot_local(text);
-        if (!read) {
-            return fail(read.error());
-        }
-        text.remove_prefix(*read);
-        if (text.empty()) {
-            if (_out._local_size == 0 || !_options.allow_bare_postmaster ||
-                std::string_view(_out._text.data(), _out._local_size) != "postmaster") {
-                return fail(address_error::no_domain);
-            }
-            _out._size = _out._local_size;
-            return {};
-        }
-        return domain(text.substr(1));
+// A parse that failed leaves nothing of itself behind.
+status address_parser::mailbox(std::string_view text) noexcept {
+    clear();
+    status result = read_mailbox(text);
+    if (!result) {
+        clear();
     }
+    return result;
+}
 
-    status domain_alone(std::string_view text) noexcept {
-        if (auto checked = check_octets(text); !checked) {
-            return checked;
-        }
-        if (text.empty()) {
-            return fail(address_error::empty);
-        }
-        return domain(text);
+status address_parser::domain(std::string_view text) noexcept {
+    clear();
+    status result = text.empty() ? fail(address_error::empty) : check_octets(text);
+    if (result) {
+        result = read_domain(text);
     }
-
-    /// A parse that failed leaves nothing of itself behind.
-    status leave(status result) noexcept {
-        if (!result) {
-            _out._size = _out._local_size = 0;
-            _out._literal = false;
-        }
-        return result;
+    if (!result) {
+        clear();
     }
+    return result;
+}
 
-private:
-    status check_octets(std::string_view text) noexcept {
-        if (!grammar::has_eight_bit(text)) {
-            return {};
+status address_parser::read_mailbox(std::string_view text) noexcept {
+    if (auto checked = check_octets(text); !checked) {
+        return checked;
+    }
+    if (!text.empty() && text.front() == '@') {
+        const sized route = source_route(text, _out._text);
+        if (!route) {
+            return fail(route.error());
         }
-        if (!_options.allow_utf8) {
-            return fail(address_error::not_ascii);
-        }
-        // Before any library sees it; what is longer can't have a normal form that fits.
-        if (text.size() > 4 * normal_address::capacity) {
-            return fail(address_error::too_long);
-        }
-        if (!unicode::is_utf8(text)) {
-            return fail(address_error::not_utf8);
-        }
+        text.remove_prefix(*route);
+    }
+    if (text.empty()) {
+        return fail(address_error::empty);
+    }
+    const sized read = text.front() == '"' ? quoted_local(text) : dot_local(text);
+    if (!read) {
+        return fail(read.error());
+    }
+    text.remove_prefix(*read);
+    if (!text.empty()) {
+        return read_domain(text.substr(1));
+    }
+    if (!_options.allow_bare_postmaster || std::string_view(_out._text.data(), _out._local_size) != "postmaster") {
+        return fail(address_error::no_domain);
+    }
+    _out._size = _out._local_size;
+    return {};
+}
+
+status address_parser::check_octets(std::string_view text) const noexcept {
+    if (!grammar::has_eight_bit(text)) {
         return {};
     }
+    if (!_options.allow_utf8) {
+        return fail(address_error::not_ascii);
+    }
+    // Before any library sees it; what is longer can't have a normal form that fits.
+    if (text.size() > 4 * normal_address::capacity) {
+        return fail(address_error::too_long);
+    }
+    if (!unicode::is_utf8(text)) {
+        return fail(address_error::not_utf8);
+    }
+    return {};
+}
 
-    /// Reads up to the `@` (or the end) and gives the octets read.
-    sized dot_local(std::string_view text) noexcept {
-        const std::size_t most = std::min(text.size(), normal_address::capacity);
-        bool atom = false;
-        bool eight_bit = false;
-        std::size_t i = 0;
-        for (; i < most && text[i] != '@'; ++i) {
-            const char c = text[i];
-            if (grammar::is(c, grammar::atext)) {
-                atom = true;
-            } else if (c == '.' && atom) {
-                atom = false;
-            } else if (grammar::is(c, grammar::eight_bit)) {
-                atom = eight_bit = true;
-            } else {
-                return fail(address_error::local_syntax);
-            }
-            _out._text[i] = grammar::lower(c);
-        }
-        if (i == normal_address::capacity) {
-            return fail(address_error::too_long);
-        }
-        if (!atom) {
+/// Reads up to the `@` (or the end) and gives the octets read.
+sized address_parser::dot_local(std::string_view text) noexcept {
+    const std::size_t most = std::min(text.size(), normal_address::capacity);
+    bool atom = false;
+    bool eight_bit = false;
+    std::size_t i = 0;
+    for (; i < most && text[i] != '@'; ++i) {
+        const char c = text[i];
+        if (grammar::is(c, grammar::atext)) {
+            atom = true;
+        } else if (c == '.' && atom) {
+            atom = false;
+        } else if (grammar::is(c, grammar::eight_bit)) {
+            atom = eight_bit = true;
+        } else {
             return fail(address_error::local_syntax);
         }
-        if (eight_bit) {
-            return fold_local(text.substr(0, i), i);
-        }
-        _out._local_size = static_cast<std::uint16_t>(i);
-        return i;
+        _out._text[i] = grammar::lower(c);
     }
-
-    sized quoted_local(std::string_view text) noexcept {
-        std::array<char, normal_address::capacity> buffer;  // NOLINT: filled by unquote
-        appender content(buffer);
-        const std::size_t read = unquote(text, content);
-        if (read == 0 || (read < text.size() && text[read] != '@')) {
-            return fail(address_error::local_syntax);
-        }
-        const sized size = content.result();
-        if (!size) {
-            return size;
-        }
-        const std::string_view raw(buffer.data(), *size);
-        if (grammar::has_eight_bit(raw)) {
-            return fold_local(raw, read);
-        }
-        std::transform(buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(*size), buffer.begin(),
-                       grammar::lower);
-        return keep_local(raw, read);
+    if (i == normal_address::capacity) {
+        return fail(address_error::too_long);
     }
-
-    sized fold_local(std::string_view content, std::size_t read) noexcept {
-        if (unicode::has_controls(content)) {
-            return fail(address_error::local_syntax);
-        }
-        std::array<char, normal_address::capacity> folded;  // NOLINT: filled by fold
-        const sized size = unicode::fold(content, folded);
-        if (!size) {
-            return size;
-        }
-        return keep_local({folded.data(), *size}, read);
+    if (!atom) {
+        return fail(address_error::local_syntax);
     }
-
-    sized keep_local(std::string_view content, std::size_t read) noexcept {
-        const sized size = put_content(content, std::span(_out._text));
-        if (!size) {
-            return size;
-        }
-        _out._local_size = static_cast<std::uint16_t>(*size);
-        return read;
+    if (eight_bit) {
+        return fold_local(text.substr(0, i), i);
     }
+    _out._local_size = static_cast<std::uint16_t>(i);
+    return i;
+}
 
-    /// Writes `@domain` behind the local part.
-    status domain(std::string_view text) noexcept {
-        const std::size_t at = _out._local_size + 1U;
-        if (at > normal_address::capacity) {
-            return fail(address_error::too_long);
-        }
-        _out._text[_out._local_size] = '@';
-        const sized size = put_domain(text, std::span(_out._text).subspan(at), _out._literal);
-        if (!size) {
-            return fail(size.error());
-        }
-        _out._size = static_cast<std::uint16_t>(at + *size);
-        return {};
+sized address_parser::quoted_local(std::string_view text) noexcept {
+    std::array<char, normal_address::capacity> buffer;  // NOLINT: filled by unquote
+    appender content(buffer);
+    const std::size_t read = unquote(text, content);
+    if (read == 0 || (read < text.size() && text[read] != '@')) {
+        return fail(address_error::local_syntax);
     }
+    const sized size = content.result();
+    if (!size) {
+        return size;
+    }
+    const std::string_view raw(buffer.data(), *size);
+    if (grammar::has_eight_bit(raw)) {
+        return fold_local(raw, read);
+    }
+    std::transform(raw.begin(), raw.end(), buffer.begin(), grammar::lower);
+    return keep_local(raw, read);
+}
 
-    const address_options& _options;
-    normal_address& _out;
-};
+sized address_parser::fold_local(std::string_view content, std::size_t read) noexcept {
+    if (unicode::has_controls(content)) {
+        return fail(address_error::local_syntax);
+    }
+    std::array<char, normal_address::capacity> folded;  // NOLINT: filled by fold
+    const sized size = unicode::fold(content, folded);
+    if (!size) {
+        return size;
+    }
+    return keep_local({folded.data(), *size}, read);
+}
+
+sized address_parser::keep_local(std::string_view content, std::size_t read) noexcept {
+    const sized size = put_content(content, std::span(_out._text));
+    if (!size) {
+        return size;
+    }
+    _out._local_size = static_cast<std::uint16_t>(*size);
+    return read;
+}
+
+/// Writes `@domain` behind the local part.
+status address_parser::read_domain(std::string_view text) noexcept {
+    const std::size_t at = _out._local_size + 1U;
+    if (at > normal_address::capacity) {
+        return fail(address_error::too_long);
+    }
+    _out._text[_out._local_size] = '@';
+    const sized size = put_domain(text, std::span(_out._text).subspan(at), _out._literal);
+    if (!size) {
+        return fail(size.error());
+    }
+    _out._size = static_cast<std::uint16_t>(at + *size);
+    return {};
+}
 
 status parse_address(std::string_view mailbox, const address_options& options, normal_address& out) noexcept {
-    address_parser parser(options, out);
-    return parser.leave(parser.mailbox(mailbox));
+    if (address_parser::plain_mailbox(mailbox, out)) {
+        return {};
+    }
+    return address_parser(options, out).mailbox(mailbox);
 }
 
 status parse_domain(std::string_view domain, normal_address& out) noexcept {
     const address_options options;
-    address_parser parser(options, out);
-    return parser.leave(parser.domain_alone(domain));
+    return address_parser(options, out).domain(domain);
 }
 
 std::string_view to_string(address_error error) noexcept {

@@ -46,10 +46,10 @@ public:
 
 private:
     friend class address_parser;
-    std::array<char, capacity> _text;  // NOLINT: filled up to _size only
     std::uint16_t _size = 0;
     std::uint16_t _local_size = 0;
     bool _literal = false;
+    std::array<char, capacity> _text;  // NOLINT: filled up to _size only; the sizes share its first cache line
 };
 
 struct address_options {
@@ -62,8 +62,8 @@ struct address_options {
 tl::expected<void, address_error> parse_address(std::string_view mailbox, const address_options& options,
                                                 normal_address& out) noexcept;
 
-/// The normal form of a domain alone, as for a served domain's name. Fails as `parse_address` would for the part behind
-/// the `@`.
+/// The normal form of a domain alone, as for a served domain's name: `domain()` of the result, whose local part is
+/// empty. Fails as `parse_address` would for the part behind the `@`.
 tl::expected<void, address_error> parse_domain(std::string_view domain, normal_address& out) noexcept;
 
 }  // namespace postern::recipients

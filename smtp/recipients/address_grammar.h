@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace postern::recipients::grammar {
@@ -54,11 +55,17 @@ constexpr char lower(char c) noexcept {
 }
 
 inline bool has_eight_bit(std::string_view text) noexcept {
-    std::uint8_t all = 0;
-    for (const char c : text) {
-        all |= static_cast<std::uint8_t>(c);
+    std::uint64_t all = 0;
+    std::size_t i = 0;
+    for (; i + 8 <= text.size(); i += 8) {
+        std::uint64_t eight = 0;
+        std::memcpy(&eight, text.data() + i, sizeof eight);
+        all |= eight;
     }
-    return all >= 0x80;
+    for (; i < text.size(); ++i) {
+        all |= static_cast<std::uint8_t>(text[i]);
+    }
+    return (all & 0x8080808080808080U) != 0;
 }
 
 /// Atoms joined by single dots; octets over 127 count as atom text (RFC 6531).

@@ -20,31 +20,12 @@ std::uint16_t payload_of(const listed_address& address) noexcept {
     return make_payload(address.kind, address.grace, address.internal_only, address.domain);
 }
 
-/// Hashes that more than one entry has.
-std::unordered_set<std::uint64_t> shared_hashes(std::span<keyed_entry> entries, std::span<const std::uint64_t> ends) {
-    std::unordered_set<std::uint64_t> shared;
-    std::uint64_t begin = 0;
-    for (const std::uint64_t end : ends) {
-        const auto partition = entries.subspan(begin, end - begin);
-        std::sort(partition.begin(), partition.end(),
-                  [](const keyed_entry& a, const keyed_entry& b) { return a.hash < b.hash; });
-        for (std::size_t i = 1; i < partition.size(); ++i) {
-            if (partition[i].hash == partition[i - 1].hash) {
-                shared.insert(partition[i].hash);
-            }
-        }
-        begin = end;
-    }
-    return shared;
-}
-
-/// An address that the source gives twice, among those with such a hash; empty if all of them differ.
-std::string find_duplicate(const hash_key& key, const std::unordered_set<std::uint64_t>& shared,
-                           const address_source& addresses) {
+/// An address with this hash that the source gives twice; empty if those that have it differ.
+std::string find_duplicate(const hash_key& key, std::uint64_t shared_hash, const address_source& addresses) {
     std::unordered_set<std::string> seen;
     std::string duplicate;
     addresses([&](const listed_address& address) {
-        if (duplicate.empty() && shared.contains(siphash13(key, address.text)) &&
+        if (duplicate.empty() && siphash13(key, address.text) == shared_hash &&
             !seen.insert(std::string(address.text)).second) {
             duplicate = address.text;
         }
@@ -82,14 +63,6 @@ tl::expected<sorted_keys, std::string> gather(format::header& head, const domain
     return sorted;
 }
 
-tl::expected<build_report, std::string> report_of(const tl::expected<void, std::string>& written,
-                                                  const format::header& head, unsigned rekeys) {
-    if (!written) {
-        return reason(written.error());
-    }
-    return build_report{head.addresses, head.file_octets, rekeys};
-}
-
 }  // namespace
 
 tl::expected<build_report, std::string> build_base(const std::string& path, std::uint64_t generation,
@@ -107,21 +80,24 @@ tl::expected<build_report, std::string> build_base(const std::string& path, std:
     head.generation = generation;
     head.domains = static_cast<std::uint32_t>(domains.domains.size());
     head.routes = static_cast<std::uint32_t>(domains.routes.size());
+    const std::string encoded = encode_domains(domains);
     for (unsigned rekeys = 0; rekeys < most_keys; ++rekeys) {
         if (!draw_key(head.key)) {
             return reason(std::string("the system gives no random octets for the table's key"));
         }
         head.key_id = format::key_id_of(head.key);
-        auto keys = gather(head, domains, addresses);
+        const auto keys = gather(head, domains, addresses);
         if (!keys) {
             return reason(keys.error());
         }
-        const auto shared = shared_hashes(keys->entries, keys->ends);
-        if (shared.empty()) {
-            const auto written = writer->write(head, encode_domains(domains), {}, keys->entries, keys->ends, rekeys);
-            return report_of(written, head, rekeys);
+        const auto done = writer->write(head, {encoded, {}, keys->entries, keys->ends});
+        if (!done) {
+            return reason(done.error());
         }
-        if (const std::string twice = find_duplicate(head.key, shared, addresses); !twice.empty()) {
+        if (done->written) {
+            return build_report{head.addresses, head.file_octets, rekeys + done->resaltings};
+        }
+        if (const std::string twice = find_duplicate(head.key, done->shared_hash, addresses); !twice.empty()) {
             return reason("address " + twice + " is listed twice");
         }
     }
@@ -185,16 +161,18 @@ tl::expected<build_report, std::string> build_overlay(const std::string& path, s
     if (!keys) {
         return reason(keys.error());
     }
-    if (!shared_hashes(keys->entries, keys->ends).empty()) {
-        return reason(std::string("two added addresses have one hash under the base's key: build a new base"));
-    }
     auto writer = table_writer::create(path);
     if (!writer) {
         return reason(writer.error());
     }
-    unsigned rekeys = 0;
-    const auto written = writer->write(head, encoded, slots, keys->entries, keys->ends, rekeys);
-    return report_of(written, head, rekeys);
+    const auto done = writer->write(head, {encoded, slots, keys->entries, keys->ends});
+    if (!done) {
+        return reason(done.error());
+    }
+    if (!done->written) {
+        return reason(std::string("two added addresses have one hash under the base's key: build a new base"));
+    }
+    return build_report{head.addresses, head.file_octets, done->resaltings};
 }
 
 }  // namespace postern::recipients

@@ -31,8 +31,8 @@ std::uint32_t choose_lines(std::uint64_t keys, unsigned attempt) noexcept {
     return static_cast<std::uint32_t>(std::max<std::uint64_t>(lines, 1) + attempt * (1 + lines / 32));
 }
 
-bool partition_placer::place(std::span<const keyed_entry> entries, const placement& where,
-                             std::span<std::uint8_t> pilots, std::span<line> lines) {
+placed partition_placer::place(std::span<const keyed_entry> entries, const placement& where,
+                               std::span<std::uint8_t> pilots, std::span<line> lines) {
     sort_into_buckets(entries, where, pilots.size());
     order_by_size();
     std::fill(pilots.begin(), pilots.end(), std::uint8_t{0});
@@ -40,11 +40,27 @@ bool partition_placer::place(std::span<const keyed_entry> entries, const placeme
         if (_buckets[number].size == 0) {
             break;
         }
+        if (has_shared_hash(_buckets[number])) {
+            return placed::same_hash;
+        }
         if (!place_bucket(_buckets[number], where.salt, pilots[number], lines)) {
-            return false;
+            return placed::no_room;
         }
     }
-    return true;
+    return placed::whole;
+}
+
+bool partition_placer::has_shared_hash(const bucket& keys) noexcept {
+    const auto entries = std::span(_entries).subspan(keys.begin, keys.size);
+    for (std::size_t i = 1; i < entries.size(); ++i) {
+        for (std::size_t k = 0; k < i; ++k) {
+            if (entries[i].hash == entries[k].hash) {
+                _shared_hash = entries[i].hash;
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 void partition_placer::sort_into_buckets(std::span<const keyed_entry> entries, const placement& where,

@@ -26,12 +26,19 @@ void choose_partitions(std::uint64_t keys, format::header& shape) noexcept;
 /// Lines for a partition of at most `keys` on attempt 0, 1, …; each attempt has more room.
 std::uint32_t choose_lines(std::uint64_t keys, unsigned attempt) noexcept;
 
+enum class placed : std::uint8_t {
+    whole,
+    no_room,    ///< some bucket fits with no pilot: the shape needs more lines, or the fingerprints another salt
+    same_hash,  ///< two keys have one hash, no placement can tell them apart
+};
+
 class partition_placer {
 public:
-    /// `lines` are zero; `pilots` and `lines` are the partition's. False if some bucket fits with no pilot: the shape
-    /// needs more lines or another salt. No two entries may have one hash.
-    bool place(std::span<const keyed_entry> entries, const placement& where, std::span<std::uint8_t> pilots,
-               std::span<line> lines);
+    /// `lines` are zero; `pilots` and `lines` are the partition's.
+    placed place(std::span<const keyed_entry> entries, const placement& where, std::span<std::uint8_t> pilots,
+                 std::span<line> lines);
+    /// The hash, after `same_hash`.
+    std::uint64_t shared_hash() const noexcept { return _shared_hash; }
 
 private:
     struct bucket {
@@ -40,11 +47,13 @@ private:
     };
     void sort_into_buckets(std::span<const keyed_entry> entries, const placement& where, std::size_t buckets);
     void order_by_size();
+    bool has_shared_hash(const bucket& keys) noexcept;
     bool place_bucket(const bucket& keys, std::uint64_t salt, std::uint8_t& pilot, std::span<line> lines) const;
 
     std::vector<keyed_entry> _entries;  ///< by bucket
     std::vector<bucket> _buckets;       ///< by place
     std::vector<std::uint32_t> _order;  ///< bucket numbers by falling size
+    std::uint64_t _shared_hash = 0;
 };
 
 }  // namespace postern::recipients

@@ -43,11 +43,16 @@ struct sip_state {
     }
 };
 
-/// The word that ends a text: what is left of it (under 8 octets) and its length.
-std::uint64_t last_word(const char* rest, std::size_t left, std::size_t size) noexcept {
+/// The word that ends a text: what is left of it (under 8 octets, at `rest`) and its length.
+std::uint64_t last_word(std::string_view text, std::size_t left) noexcept {
     std::uint64_t word = 0;
-    std::memcpy(&word, rest, left);
-    return word | (static_cast<std::uint64_t>(size) << 56U);
+    if (text.size() >= 8) {
+        // The last eight octets in one load, less those that were taken before. Nothing left: shift out all of them.
+        word = (load_le<std::uint64_t>(text.data() + text.size() - 8) >> (7 - left) * 8U) >> 8U;
+    } else {
+        std::memcpy(&word, text.data(), left);
+    }
+    return word | (static_cast<std::uint64_t>(text.size()) << 56U);
 }
 
 void hash_plain(const hash_key& key, const hash_block& block, std::size_t used, std::uint64_t* out) {
@@ -101,7 +106,7 @@ std::uint64_t siphash13(const hash_key& key, std::string_view text) noexcept {
     for (; left >= 8; left -= 8, at += 8) {
         state.take(load_le<std::uint64_t>(at));
     }
-    state.take(last_word(at, left, text.size()));
+    state.take(last_word(text, left));
     return state.finish();
 }
 
@@ -112,7 +117,7 @@ void hash_block::set(std::size_t lane, std::string_view text) noexcept {
     for (; left >= 8; left -= 8, at += 8) {
         words[w++][lane] = load_le<std::uint64_t>(at);
     }
-    words[w++][lane] = last_word(at, left, text.size());
+    words[w++][lane] = last_word(text, left);
     counts[lane] = w;
 }
 

@@ -60,12 +60,10 @@ table_writer::result table_writer::put(std::uint64_t offset, std::span<const std
     return {};
 }
 
-tl::expected<bool, std::string> table_writer::put_lines(format::header& head, std::span<const keyed_entry> entries,
-                                                        std::span<const std::uint64_t> partition_ends,
-                                                        std::vector<std::uint8_t>& pilots) {
+tl::expected<placed, std::string> table_writer::put_lines(format::header& head, const content& of,
+                                                          std::span<std::uint8_t> pilots) {
     const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> sum(XXH3_createState(), &XXH3_freeState);
     XXH3_64bits_reset(sum.get());
-    partition_placer placer;
     const placement where(head);
     const std::size_t buckets = std::size_t{1} << head.bucket_shift;
     std::vector<line> lines(head.lines_per_partition);
@@ -73,11 +71,13 @@ tl::expected<bool, std::string> table_writer::put_lines(format::header& head, st
     std::uint64_t begin = 0;
     for (std::uint64_t p = 0; p < head.partitions; ++p) {
         std::memset(lines.data(), 0, lines.size() * sizeof(line));
-        const auto keys = entries.subspan(begin, partition_ends[p] - begin);
-        begin = partition_ends[p];
-        if (!placer.place(keys, where, std::span(pilots).subspan(p * buckets, buckets), lines)) {
-            return false;
+        const std::uint64_t end = of.partition_ends[p];
+        const placed done =
+            _placer.place(of.entries.subspan(begin, end - begin), where, pilots.subspan(p * buckets, buckets), lines);
+        if (done != placed::whole) {
+            return done;
         }
+        begin = end;
         const auto octets = std::as_bytes(std::span(lines));
         XXH3_64bits_update(sum.get(), octets.data(), octets.size());
         if (auto written = put(offset, octets); !written) {
@@ -86,57 +86,62 @@ tl::expected<bool, std::string> table_writer::put_lines(format::header& head, st
         offset += octets.size();
     }
     head.at(section_name::lines).checksum = XXH3_64bits_digest(sum.get());
-    return true;
+    return placed::whole;
 }
 
-table_writer::result table_writer::write(format::header& head, const std::string& domains,
-                                         const std::vector<std::uint64_t>& removals,
-                                         std::span<const keyed_entry> entries,
-                                         std::span<const std::uint64_t> partition_ends, unsigned& rekeys) {
+tl::expected<table_writer::outcome, std::string> table_writer::write(format::header& head, const content& of) {
     constexpr unsigned most_attempts = 16;
-    head.addresses = entries.size();
-    head.removals = removals.size();
-    const auto domain_octets = std::as_bytes(std::span(domains));
-    const auto removal_octets = std::as_bytes(std::span(removals));
+    const auto domains = std::as_bytes(std::span(of.domains));
+    const auto removals = std::as_bytes(of.removals);
+    head.addresses = of.entries.size();
+    head.removals = of.removals.size();
     std::uint64_t fullest = 0;
-    for (std::size_t p = 0; p < partition_ends.size(); ++p) {
-        fullest = std::max(fullest, partition_ends[p] - (p == 0 ? 0 : partition_ends[p - 1]));
+    for (std::size_t p = 0; p < of.partition_ends.size(); ++p) {
+        fullest = std::max(fullest, of.partition_ends[p] - (p == 0 ? 0 : of.partition_ends[p - 1]));
     }
     std::vector<std::uint8_t> pilots(head.buckets());
-    for (unsigned attempt = 0;; ++attempt) {
-        head.lines_per_partition = choose_lines(fullest, attempt);
+    outcome done;
+    for (;; ++done.resaltings) {
+        if (done.resaltings == most_attempts) {
+            return tl::unexpected("cannot build " + _path + ": the addresses did not fit in " +
+                                  std::to_string(most_attempts) + " attempts");
+        }
+        head.lines_per_partition = choose_lines(fullest, done.resaltings);
         // Another salt, in case two fingerprints could not be kept apart.
-        head.salt = siphash13({head.key.k0, head.key.k1 ^ attempt}, "postern table salt");
-        head.at(section_name::domains) = {0, domain_octets.size(), format::checksum(domain_octets)};
-        head.at(section_name::removals) = {0, removal_octets.size(), format::checksum(removal_octets)};
+        head.salt = siphash13({head.key.k0, head.key.k1 ^ done.resaltings}, "postern table salt");
+        head.at(section_name::domains) = {0, domains.size(), format::checksum(domains)};
+        head.at(section_name::removals) = {0, removals.size(), format::checksum(removals)};
         head.at(section_name::pilots).octets = pilots.size();
         head.at(section_name::lines).octets = head.lines() * sizeof(line);
         format::lay_out(head);
-        const auto placed = put_lines(head, entries, partition_ends, pilots);
-        if (!placed) {
-            return tl::unexpected(placed.error());
+        const auto put = put_lines(head, of, pilots);
+        if (!put) {
+            return tl::unexpected(put.error());
         }
-        if (*placed) {
+        if (*put == placed::same_hash) {
+            done.shared_hash = _placer.shared_hash();
+            return done;
+        }
+        if (*put == placed::whole) {
             break;
-        }
-        ++rekeys;
-        if (attempt + 1 == most_attempts) {
-            return tl::unexpected("cannot build " + _path + ": the addresses did not fit in " +
-                                  std::to_string(most_attempts) + " attempts");
         }
     }
     const auto pilot_octets = std::as_bytes(std::span(pilots));
     head.at(section_name::pilots).checksum = format::checksum(pilot_octets);
     const auto encoded = format::encode(head);
-    for (const auto& [offset, octets] : {std::pair{head.at(section_name::domains).offset, domain_octets},
-                                         std::pair{head.at(section_name::removals).offset, removal_octets},
+    for (const auto& [offset, octets] : {std::pair{head.at(section_name::domains).offset, domains},
+                                         std::pair{head.at(section_name::removals).offset, removals},
                                          std::pair{head.at(section_name::pilots).offset, pilot_octets},
                                          std::pair{std::uint64_t{0}, std::span<const std::byte>(encoded)}}) {
         if (auto written = put(offset, octets); !written) {
-            return written;
+            return tl::unexpected(written.error());
         }
     }
-    return commit(head.file_octets);
+    if (auto committed = commit(head.file_octets); !committed) {
+        return tl::unexpected(committed.error());
+    }
+    done.written = true;
+    return done;
 }
 
 table_writer::result table_writer::commit(std::uint64_t file_octets) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
@@ -24,10 +25,21 @@ public:
     table_writer& operator=(table_writer&&) = delete;
     ~table_writer();  ///< removes the temporary unless `commit` was reached
 
-    /// Places the keys, writes all sections and the header, syncs, renames. `head` has kind, generations, key and
-    /// flags; shape, counts, salt and checksums are filled in. `rekeys` counts the placements that did not fit.
-    result write(format::header& head, const std::string& domains, const std::vector<std::uint64_t>& removals,
-                 std::span<const keyed_entry> entries, std::span<const std::uint64_t> partition_ends, unsigned& rekeys);
+    struct content {
+        std::string_view domains;                 ///< the encoded section
+        std::span<const std::uint64_t> removals;  ///< ascending, none twice
+        std::span<const keyed_entry> entries;     ///< by partition
+        std::span<const std::uint64_t> partition_ends;
+    };
+    struct outcome {
+        bool written = false;
+        unsigned resaltings = 0;        ///< placements that did not fit
+        std::uint64_t shared_hash = 0;  ///< if not written: two entries have this hash
+    };
+
+    /// Places the keys, writes all sections and the header, syncs, renames. `head` has kind, generations, key, domain
+    /// counts and the partitions; lines, counts, salt and checksums are filled in. Not written if two hashes are equal.
+    tl::expected<outcome, std::string> write(format::header& head, const content& of);
 
 private:
     table_writer(std::string path, std::string temporary, process::descriptor folder, process::descriptor file)
@@ -37,15 +49,15 @@ private:
           _file(std::move(file)) {}
 
     result put(std::uint64_t offset, std::span<const std::byte> octets);
-    tl::expected<bool, std::string> put_lines(format::header& head, std::span<const keyed_entry> entries,
-                                              std::span<const std::uint64_t> partition_ends,
-                                              std::vector<std::uint8_t>& pilots);
+    tl::expected<placed, std::string> put_lines(format::header& head, const content& of,
+                                                std::span<std::uint8_t> pilots);
     result commit(std::uint64_t file_octets);
 
     std::string _path;
     std::string _temporary;  ///< name in the folder
     process::descriptor _folder;
     process::descriptor _file;
+    partition_placer _placer;
     bool _committed = false;
 };
 

@@ -1,8 +1,7 @@
-"""A postern-edge for benchmarks: one shard, listening on loopback, its tables built by postern-table."""
+"""A postern-edge for benchmarks and load tests: listening on loopback, with table files made for it (perf/bench_lists.cc)."""
 
 import pathlib
 import random
-import smtplib
 import socket
 import string
 import subprocess
@@ -34,18 +33,24 @@ level = "warn"
 
 
 def make_addresses(count, domain, seed=1):
-    """So many different addresses, of about 25 characters, the same for one seed."""
+    """So many different addresses, of 25 characters in example.com, the same for one seed. The dot keeps them apart from the strangers
+    that postern-load makes up."""
     source = random.Random(seed)
     made = set()
     while len(made) < count:
-        made.add("".join(source.choices(string.ascii_lowercase, k=5)) + "." + "".join(source.choices(string.ascii_lowercase, k=7)))
-    return [f"{local}@{domain}" for local in sorted(made)]
+        word = "".join(source.choices(string.ascii_lowercase, k=12))
+        made.add(f"{word[:5]}.{word[5:]}@{domain}")
+    return sorted(made)
 
 
 class Edge:
-    def __init__(self, folder, binaries, shards=1, core=None):
+    """`downstream`: port of the mail server that listed recipients are passed to; without one they get 451."""
+
+    def __init__(self, folder, binaries, shards=1, core=None, downstream=0):
         self.folder = pathlib.Path(folder)
         self.binaries = binaries
+        self._downstream = downstream
+        self._generation = 0
         for part in ("state", "tables"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         configuration = self.folder / "edge.toml"
@@ -79,6 +84,22 @@ class Edge:
     def socket(self):
         return EdgeSocket(self.folder / "edge.sock")
 
+    def _make(self, kind, words, text=None):
+        self._generation += 1
+        name = f"{kind}-{self._generation}.table"
+        command = [self.binaries / "postern-bench-lists", kind, self.folder / "tables" / name, self._generation, *words]
+        done = subprocess.run([str(word) for word in command], input=text, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise Failure(done.stderr.strip())
+        return name
+
+    def build(self, addresses, domain="example.com"):
+        """A base of these addresses in the edge's folder of tables; its file name."""
+        return self._make("base", [domain, self._downstream], "\n".join(addresses) + "\n")
+
+    def build_overlay(self, base, added):
+        return self._make("overlay", [self.folder / "tables" / base, *added])
+
     def put_in_force(self, file):
         with self.socket() as edge:
             edge.ask(f"table prepare {file}")
@@ -93,3 +114,23 @@ class Edge:
 
     def __exit__(self, *_):
         self.stop()
+
+
+class Lists:
+    """Two lists of equal size in an edge's folder of tables, and the files that postern-load reads them from."""
+
+    def __init__(self, folder, edge, count, domain="example.com"):
+        self.domain = domain
+        own = min(2000, count // 10)  # how many only one of them has
+        addresses = make_addresses(count + own, domain)
+        random.Random(2).shuffle(addresses)
+        both, self.only = addresses[2 * own :], (addresses[:own], addresses[own : 2 * own])
+        self.files = tuple(edge.build(both + only, domain) for only in self.only)
+        self.both_file = self._write(folder / "both.txt", both)
+        self.a_file = self._write(folder / "only-a.txt", self.only[0])
+        self.b_file = self._write(folder / "only-b.txt", self.only[1])
+
+    @staticmethod
+    def _write(path, addresses):
+        path.write_text("\n".join(addresses) + "\n", encoding="ascii")
+        return path

@@ -55,7 +55,7 @@ def run(record, binaries, quick):
         folder = pathlib.Path(name)
         addresses = make_addresses(10_000 if quick else 100_000, "example.com")
         with Edge(folder, binaries, core=cores()[0]) as edge, NullServer(binaries, core=cores()[0]) as null:
-            edge.put_in_force(edge.build("base", addresses))
+            edge.put_in_force(edge.build(addresses))
             servers = {"null": null, "edge": edge}
             for shape, words in SHAPES.items():
                 rates = {who: [] for who in servers}

@@ -23,7 +23,7 @@ namespace {
 using boost::json::array;
 using boost::json::object;
 
-std::string_view stage_word(sources::import_progress::stage of) {
+std::string_view stage_word(enum sources::import_progress::stage of) {
     switch (of) {
         case sources::import_progress::stage::reading:
             return "reading";

@@ -10,6 +10,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -18,6 +20,7 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http/buffer_body.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/http/serializer.hpp>
@@ -49,7 +52,7 @@ using boost::system::error_code;
 constexpr std::size_t block_octets = 64UL * 1024;
 
 /// Completion token: the error comes as a value, so a client that goes away is no exception.
-constexpr auto as_value(error_code& error) {
+auto as_value(error_code& error) {
     return asio::redirect_error(asio::use_awaitable, error);
 }
 
@@ -134,7 +137,47 @@ asio::ip::address peer_address(const tcp::socket& socket) {
     return address;
 }
 
+tl::expected<asio::ssl::context, std::string> make_context(const server_options& options) {
+    asio::ssl::context context(asio::ssl::context::tls_server);
+    error_code error;
+    context.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
+                            asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
+                            asio::ssl::context::no_tlsv1_1 | asio::ssl::context::single_dh_use,
+                        error);
+    if (!error) {
+        context.use_certificate_chain_file(options.certificate, error);
+    }
+    if (error) {
+        return tl::unexpected("cannot use the certificate " + options.certificate + ": " + error.message() +
+                              "; it must be a PEM file that postern-control can read, the chain included");
+    }
+    context.use_private_key_file(options.key, asio::ssl::context::pem, error);
+    if (error) {
+        return tl::unexpected("cannot use the key " + options.key + ": " + error.message() +
+                              "; it must be a PEM file that postern-control can read, and belong to " +
+                              options.certificate);
+    }
+    return context;
+}
+
 }  // namespace
+
+bool is_address(const std::string& text) {
+    error_code error;
+    static_cast<void>(asio::ip::make_address(text, error));
+    return !error;
+}
+
+tl::expected<void, std::string> check_tls(const server_options& options) {
+    if (options.certificate.empty()) {
+        return {};
+    }
+    const auto context = make_context(options);
+    if (!context) {
+        return tl::unexpected(context.error());
+    }
+    return {};
+}
 
 bool is_loopback_address(const std::string& address) {
     error_code error;
@@ -525,20 +568,11 @@ tl::expected<std::unique_ptr<http_server>, std::string> http_server::open(const 
     }
     auto made = std::make_unique<state>(options, app);
     if (!options.certificate.empty()) {
-        made->tls.emplace(asio::ssl::context::tls_server);
-        made->tls->set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
-                               asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
-                               asio::ssl::context::no_tlsv1_1 | asio::ssl::context::single_dh_use);
-        made->tls->use_certificate_chain_file(options.certificate, error);
-        if (error) {
-            return tl::unexpected("cannot use the certificate " + options.certificate + ": " + error.message() +
-                                  "; it must be a PEM file, the chain included");
+        auto context = make_context(options);
+        if (!context) {
+            return tl::unexpected(std::move(context.error()));
         }
-        made->tls->use_private_key_file(options.key, asio::ssl::context::pem, error);
-        if (error) {
-            return tl::unexpected("cannot use the key " + options.key + ": " + error.message() +
-                                  "; it must be a PEM file and belong to " + options.certificate);
-        }
+        made->tls.emplace(std::move(*context));
     }
     const tcp::endpoint endpoint(address, options.port);
     made->acceptor.open(endpoint.protocol(), error);

@@ -88,5 +88,9 @@ private:
 
 /// Whether `address` is an IP address, and one of the loopback network.
 bool is_loopback_address(const std::string& address);
+bool is_address(const std::string& text);  ///< an IP address
+
+/// Whether certificate and key (if any) can be used, as `http_server::open` would.
+tl::expected<void, std::string> check_tls(const server_options& options);
 
 }  // namespace postern::api

@@ -1,0 +1,163 @@
+// postern-control: keeps the directory, publishes it to the edges, and answers the HTTP API. docs/man/postern-control.8
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <exception>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "board/process/log.h"
+#include "board/process/notify.h"
+#include "board/process/version.h"
+#include "control/api/api.h"
+#include "control/api/import_jobs.h"
+#include "control/api/inbound.h"
+#include "control/daemon/configuration.h"
+#include "control/daemon/privileges.h"
+#include "control/directory/domains.h"
+#include "control/directory/store.h"
+
+namespace {
+
+using namespace postern;
+
+constexpr int refused = 1;
+constexpr std::chrono::milliseconds stop_grace{10'000};
+
+int complain(const std::vector<std::string>& problems) {
+    for (const std::string& problem : problems) {
+        std::cerr << "postern-control: " << problem << '\n';
+    }
+    return refused;
+}
+
+int cannot_start(const std::string& reason) {
+    process::log(process::level::error, "cannot_start", {{"reason", reason}});
+    return refused;
+}
+
+/// Waits for SIGTERM or SIGINT, which every thread has blocked; meanwhile puts domains whose mode has ended back.
+void wait_for_signal(directory::store& store, const sigset_t& signals) {
+    const timespec pause{30, 0};
+    while (true) {
+        const int got = ::sigtimedwait(&signals, nullptr, &pause);
+        if (got == SIGTERM || got == SIGINT) {
+            process::log(process::level::info, "stopping", {{"signal", got == SIGTERM ? "SIGTERM" : "SIGINT"}});
+            return;
+        }
+        auto in = store.write({"system", "the mode's end date"}, std::chrono::milliseconds(1000));
+        if (!in) {
+            continue;  // an import holds the store: the next turn will do
+        }
+        const auto ended = directory::end_modes(*in);
+        if (!ended) {
+            process::log(process::level::error, "mode_end_failed", {{"error", ended.error().text}});
+            continue;
+        }
+        if (ended->empty()) {
+            continue;
+        }
+        if (const auto done = in->commit(); !done) {
+            process::log(process::level::error, "mode_end_failed", {{"error", done.error().text}});
+            continue;
+        }
+        for (const directory::domain& each : *ended) {
+            process::log(process::level::warn, "mode_ended", {{"domain", each.name}, {"mode", "observe"}});
+        }
+    }
+}
+
+int run(const daemon::configuration& settings) {
+    process::start_log("postern-control", settings.log_level);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);  // NOLINT(concurrency-mt-unsafe): one thread yet
+
+    // The port first: binding it may need the privileges that are given up next.
+    api::api_application application;
+    const auto server = api::http_server::open(settings.api, application);
+    if (!server) {
+        return cannot_start(server.error());
+    }
+    if (const auto became =
+            daemon::become(settings.user, settings.group, {settings.state, settings.publish.tables});
+        !became) {
+        return cannot_start(became.error());
+    }
+    const auto store = directory::store::open(settings.database());
+    if (!store) {
+        return cannot_start(store.error().text);
+    }
+    const auto first = api::write_first_token(**store, settings.token_file());
+    if (!first) {
+        return cannot_start(first.error());
+    }
+    if (*first) {
+        process::log(process::level::info, "first_token", {{"file", settings.token_file()}});
+    }
+    const auto imports = api::import_jobs::open(**store, settings.uploads());
+    if (!imports) {
+        return cannot_start(imports.error());
+    }
+    const auto publisher = publish::publisher::start(**store, settings.publish);
+    if (!publisher) {
+        return cannot_start(publisher.error().text);
+    }
+    probe::prober prober(settings.probe);
+    const api::daily_probes daily(**store, prober);
+    api::service service{**store,
+                         **publisher,
+                         **imports,
+                         prober,
+                         settings.publish.edges,
+                         (*store)->now(),
+                         [&server] { return (*server)->counters(); }};
+    application.attach(service);
+    (*server)->start();
+    process::log(process::level::info, "started",
+                 {{"version", process::version},
+                  {"url", (*server)->url()},
+                  {"state", settings.state},
+                  {"edges", settings.publish.edges.size()}});
+    process::notify_service_manager("READY=1");
+    wait_for_signal(**store, signals);
+    process::notify_service_manager("STOPPING=1");
+    (*server)->stop(stop_grace);
+    process::log(process::level::info, "stopped");
+    return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App program("Keeps the list of recipients, publishes it to the edges, and answers the HTTP API.",
+                     "postern-control");
+    std::string file = "/etc/postern/control.toml";
+    bool check_only = false;
+    program.add_option("--config", file, "configuration file (control.toml(5))")->capture_default_str();
+    program.add_flag("--check", check_only, "check the configuration, start nothing");
+    program.set_version_flag("--version", std::string(process::version));
+    CLI11_PARSE(program, argc, argv)
+
+    try {
+        const auto settings = daemon::read_configuration(file);
+        if (!settings) {
+            return complain(settings.error());
+        }
+        if (!check_only) {
+            return run(*settings);
+        }
+        const std::vector<std::string> problems = daemon::check_environment(*settings);
+        if (!problems.empty()) {
+            return complain(problems);
+        }
+        std::cout << "configuration is good\n";
+        return 0;
+    } catch (const std::exception& problem) {
+        process::log(process::level::error, "failed", {{"reason", problem.what()}});
+        return refused;
+    }
+}

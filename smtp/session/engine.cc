@@ -126,13 +126,17 @@ void engine::opened(shard::connection c, const shard::connection_info& info, sha
     } else {
         greet(w);
     }
-    _link.want_read(c, true);
+    if (!w.gone()) {
+        w.want_read();
+    }
 }
 
 void engine::greet(work& w) {
     w.session().state = session_state::greeted;
     say(w, _greeting);
-    wait(w, _context.settings.timeouts.greeting);
+    if (!w.gone()) {
+        wait(w, _context.settings.timeouts.greeting);
+    }
 }
 
 std::size_t engine::readable(shard::connection c, std::span<const char> octets) {
@@ -235,7 +239,7 @@ void engine::deadline(shard::connection c) {
     work w(_link, c, *s);
     if (now < s->due) {
         s->armed = s->due;
-        _link.set_deadline(c, s->due);
+        w.set_deadline(s->due);
         return;
     }
     if (s->state == session_state::delayed) {
@@ -267,6 +271,7 @@ void engine::turn_begin() {
 void engine::turn_end() {
     resolve();
     _context.relay.flush();
+    _snapshot = nullptr;
 }
 
 void engine::drain() {
@@ -368,7 +373,7 @@ void engine::wait(work& w, milliseconds at_most) {
     }
     if (s.due < s.armed) {
         s.armed = s.due;
-        _link.set_deadline(w.connection(), s.due);
+        w.set_deadline(s.due);
     }
 }
 
@@ -458,7 +463,7 @@ void engine::read_again(work& w) {
     client_session& s = w.session();
     if (s.stalled) {
         s.stalled = false;
-        _link.want_read(w.connection(), true);
+        w.want_read();
     }
 }
 

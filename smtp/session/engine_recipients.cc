@@ -179,7 +179,7 @@ void engine::decided(work& w, std::uint32_t number, std::string_view path, const
     counters& counted = _context.count;
     counted.generation.set(std::max(counted.generation.get(), verdict.generation));
 
-    const decision d = decide(verdict, _link.info(w.connection()).peer.address);
+    const decision d = decide(verdict, w.info().peer.address);
     count(d);
     if (d.pass) {
         p.listed = d.listed;
@@ -254,7 +254,7 @@ bool engine::open_relay(work& w, const std::shared_ptr<const recipients::route>&
         .body = relayed(t.body),
         .helo = s.long_name != no_block ? _texts[s.long_name].view() : std::string_view{s.name.data(), s.name_size},
         .extended = s.extended,
-        .client = _link.info(w.connection()).peer,
+        .client = w.info().peer,
         .message_id = {id.data(), id.size()},
     };
     if (!_context.relay.begin({.slot = w.connection().slot, .serial = t.relay_serial}, route, envelope)) {

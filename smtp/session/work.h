@@ -1,6 +1,7 @@
 // One connection during one call of the engine: its slot, and reply space that is committed when the work is done.
 #pragma once
 
+#include <cassert>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -38,8 +39,9 @@ public:
         }
         return _room.size() - _used >= octets;
     }
-    /// Precondition: `ensure` of its size.
+    /// Precondition: `ensure` of its size, and nothing but `put` since.
     void put(std::string_view text) noexcept {
+        assert(_room.size() - _used >= text.size());
         std::memcpy(_room.data() + _used, text.data(), text.size());
         _used += text.size();
     }
@@ -50,6 +52,20 @@ public:
         }
         _room = {};
         _used = 0;
+    }
+
+    // Any of these may end the reserved span (seam.h), so what was put is handed over first.
+    const shard::connection_info& info() {
+        commit();
+        return _link.info(_c);
+    }
+    void set_deadline(shard::instant when) {
+        commit();
+        _link.set_deadline(_c, when);
+    }
+    void want_read() {
+        commit();
+        _link.want_read(_c, true);
     }
 
     /// A command line was dealt with: the time for the next one begins.

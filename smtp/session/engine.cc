@@ -460,9 +460,7 @@ void engine::say(work& w, std::string_view line) {
 }
 
 void engine::read_again(work& w) {
-    client_session& s = w.session();
-    if (s.stalled) {
-        s.stalled = false;
+    if (w.session().stalled) {
         w.want_read();
     }
 }

@@ -92,6 +92,7 @@ private:
     /// Says `line` now, or when there is room.
     void say(work& w, std::string_view line);
     std::uint32_t keep(std::string_view line);
+    /// Asks for the octets that were left, if there are some.
     void read_again(work& w);
 
     // engine_commands.cc

@@ -50,7 +50,7 @@ struct client_session {
     session_state state = session_state::closed;
     std::uint8_t name_size = 0;
     bool extended : 1 = false;      ///< EHLO, not HELO
-    bool stalled : 1 = false;       ///< octets were left that will be asked for
+    bool stalled : 1 = false;       ///< octets were left that wait for something else than more octets
     bool partial_line : 1 = false;  ///< half a command line is there; `due` counts from its beginning
     bool discarding : 1 = false;    ///< the rest of a bad command line
     bool answered : 1 = false;      ///< the line being discarded has its reply already

@@ -1,0 +1,237 @@
+// A relay port for tests: answers from a script, or by itself, and writes down all that it is told.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "smtp/relay/port.h"
+
+namespace postern::session::testing {
+
+inline relay::reply make_reply(std::string_view text) {
+    relay::reply out;
+    out.code = static_cast<std::uint16_t>((text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0'));
+    out.size = static_cast<std::uint16_t>(std::min(text.size(), out.text.size()));
+    text.copy(out.text.data(), out.size);
+    return out;
+}
+
+/// Content with its control octets made visible.
+inline std::string visible(std::string_view octets) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string out;
+    for (const char c : octets) {
+        const auto octet = static_cast<unsigned char>(c);
+        if (c == '\r') {
+            out += "\\r";
+        } else if (c == '\n') {
+            out += "\\n";
+        } else if (octet < 0x20 || octet > 0x7e) {
+            out += "\\x";
+            out += digits[octet >> 4U];
+            out += digits[octet & 15U];
+        } else {
+            out += c;
+        }
+    }
+    return out;
+}
+
+class fake_relay final : public relay::port {
+public:
+    /// Answers still to be given, oldest first; `nullopt` is silence. Without any: the answer of a server that takes
+    /// everything.
+    struct script {
+        std::deque<std::optional<std::string>> recipient;
+        std::deque<std::optional<std::string>> data;
+        std::deque<std::optional<std::string>> final;
+    };
+    script answers;
+    bool accept_transactions = true;
+    std::size_t room_left = SIZE_MAX;
+    std::vector<std::string> log;
+
+    bool begin(relay::transaction_id id, const std::shared_ptr<const recipients::route>& route,
+               const relay::envelope& envelope) override {
+        require(id.serial != 0, "a transaction without a serial");
+        require(_open.find(id.slot) == _open.end(), "a second transaction of one session");
+        require(!envelope.message_id.empty() && envelope.message_id.size() <= 32, "the length of a message's id");
+        if (!accept_transactions) {
+            log.emplace_back("begin refused");
+            return false;
+        }
+        std::string line = "begin route=" + std::to_string(route->id) + " from=<" + std::string(envelope.reverse_path) +
+                           "> " + (envelope.extended ? "ehlo=" : "helo=") + std::string(envelope.helo);
+        if (envelope.declared_size != 0) {
+            line += " size=" + std::to_string(envelope.declared_size);
+        }
+        if (envelope.body != relay::body_type::unspecified) {
+            line += envelope.body == relay::body_type::seven_bit ? " body=7bit" : " body=8bitmime";
+        }
+        log.push_back(line);
+        _open[id.slot].id = id;
+        return true;
+    }
+    void recipient(relay::transaction_id id, std::string_view path, bool listed) override {
+        open(id);
+        log.push_back("recipient <" + std::string(path) + "> " + (listed ? "listed" : "unlisted"));
+        say(relay::event_kind::recipient, id, next(answers.recipient, "250 2.1.5 OK"));
+    }
+    void data(relay::transaction_id id) override {
+        open(id);
+        log.emplace_back("data");
+        const auto answer = next(answers.data, "354 Go ahead");
+        say(relay::event_kind::data, id, answer);
+        if (answer && answer->substr(0, 3) == "354") {
+            open(id).in_data = true;
+        } else if (answer) {
+            _open.erase(id.slot);
+        }
+    }
+    std::size_t room(relay::transaction_id id) const override {
+        require(_open.count(id.slot) == 1 && _open.at(id.slot).in_data, "room outside of data");
+        return room_left;
+    }
+    std::size_t chunk(relay::transaction_id id, std::span<const char> octets) override {
+        transaction& t = open(id);
+        require(t.in_data, "content outside of data");
+        require(octets.size() <= room_left, "more content than there is room for");
+        t.content.append(octets.data(), octets.size());
+        if (room_left != SIZE_MAX) {
+            room_left -= octets.size();
+        }
+        return octets.size();
+    }
+    void end_of_data(relay::transaction_id id) override {
+        transaction& t = open(id);
+        require(t.in_data, "an end outside of data");
+        note_content(t);
+        log.emplace_back("end");
+        t.in_data = false;
+        const auto answer = next(answers.final, "250 2.0.0 Delivered");
+        say(relay::event_kind::final, id, answer);
+        if (answer) {
+            _open.erase(id.slot);
+        }
+    }
+    void abandon(relay::transaction_id id) override {
+        note_content(open(id));
+        log.emplace_back("abandon");
+        _open.erase(id.slot);
+        // No event follows, not even one that was on its way.
+        std::deque<relay::event> kept;
+        for (const relay::event& e : _events) {
+            if (!(e.id == id)) {
+                kept.push_back(e);
+            }
+        }
+        _events.swap(kept);
+    }
+    bool next_event(relay::event& out) override {
+        if (_events.empty()) {
+            return false;
+        }
+        out = _events.front();
+        _events.pop_front();
+        return true;
+    }
+    bool idle() const override { return _events.empty(); }
+    void flush() override {}
+
+    // What the test makes the relay do of itself, to the one open transaction.
+
+    void abort(std::string_view text) {
+        const relay::transaction_id id = only();
+        note_content(_open.at(id.slot));
+        log.emplace_back("aborted");
+        _open.erase(id.slot);
+        say(relay::event_kind::aborted, id, std::string(text));
+    }
+    void answer_recipient(std::string_view text) { say(relay::event_kind::recipient, only(), std::string(text)); }
+    void answer_final(std::string_view text) {
+        const relay::transaction_id id = only();
+        _open.erase(id.slot);
+        say(relay::event_kind::final, id, std::string(text));
+    }
+    void answer_data(std::string_view text) {
+        const relay::transaction_id id = only();
+        say(relay::event_kind::data, id, std::string(text));
+        if (text.substr(0, 3) == "354") {
+            _open.at(id.slot).in_data = true;
+        } else {
+            _open.erase(id.slot);
+        }
+    }
+    void credit(std::size_t room) {
+        room_left = room;
+        relay::event e;
+        e.kind = relay::event_kind::credit;
+        e.count = 1;
+        e.id = only();
+        _events.push_back(e);
+    }
+    /// An event that nobody asked for.
+    void stray(relay::event_kind kind, relay::transaction_id id, std::string_view text) {
+        say(kind, id, std::string(text));
+    }
+    std::size_t open_transactions() const { return _open.size(); }
+    relay::transaction_id only() const {
+        require(_open.size() == 1, "exactly one transaction is open");
+        return _open.begin()->second.id;
+    }
+
+private:
+    struct transaction {
+        relay::transaction_id id;
+        bool in_data = false;
+        std::string content;
+    };
+
+    static void require(bool holds, const char* what) {
+        if (!holds) {
+            throw std::logic_error(std::string("relay: ") + what);
+        }
+    }
+    transaction& open(relay::transaction_id id) {
+        const auto found = _open.find(id.slot);
+        require(found != _open.end() && found->second.id == id, "a transaction that is not open");
+        return found->second;
+    }
+    void note_content(transaction& t) {
+        if (t.in_data) {
+            log.push_back("content " + visible(t.content));
+        }
+    }
+    static std::optional<std::string> next(std::deque<std::optional<std::string>>& script, const char* usual) {
+        if (script.empty()) {
+            return usual;
+        }
+        std::optional<std::string> answer = std::move(script.front());
+        script.pop_front();
+        return answer;
+    }
+    void say(relay::event_kind kind, relay::transaction_id id, const std::optional<std::string>& text) {
+        if (text) {
+            relay::event e;
+            e.kind = kind;
+            e.id = id;
+            e.reply = make_reply(*text);
+            _events.push_back(e);
+        }
+    }
+
+    std::map<std::uint32_t, transaction> _open;  ///< by slot
+    std::deque<relay::event> _events;
+};
+
+}  // namespace postern::session::testing

@@ -53,9 +53,10 @@ result<std::vector<change>> changes_after(const reader& in, std::uint64_t after,
     return or_failure(in, std::move(out));
 }
 
-result<void> forget_changes(writer& in, std::uint64_t seq) {
-    in.on().run("DELETE FROM change WHERE seq <= ?", seq);
-    return or_failure(in);
+result<std::uint64_t> forget_changes(writer& in, std::uint64_t seq, std::size_t limit) {
+    in.on().run("DELETE FROM change WHERE seq IN (SELECT seq FROM change WHERE seq <= ? ORDER BY seq LIMIT ?)", seq,
+                limit);
+    return or_failure(in, static_cast<std::uint64_t>(in.on().changed()));
 }
 
 result<recipients::domain_section> published_domains(const reader& in) {
@@ -78,7 +79,7 @@ result<recipients::domain_section> published_domains(const reader& in) {
     return or_failure(in, std::move(out));
 }
 
-result<void> each_valid_address(const reader& in, const std::function<void(const recipients::listed_address&)>& sink) {
+result<void> each_valid_address(const reader& in, const std::function<bool(const recipients::listed_address&)>& sink) {
     std::unordered_map<std::uint32_t, std::string> names;
     {
         statement rows = in.on().query("SELECT id, name FROM domain");
@@ -91,7 +92,9 @@ result<void> each_valid_address(const reader& in, const std::function<void(const
     while (rows.step()) {
         text.assign(rows.text(0));
         text += names[rows.as<std::uint32_t>(1)];
-        sink(listed(rows, 1, text));
+        if (!sink(listed(rows, 1, text))) {
+            break;
+        }
     }
     return or_failure(in);
 }

@@ -35,13 +35,13 @@ result<void> note_bulk(writer& in);
 result<std::uint64_t> last_change(const reader& in);
 /// At most `limit` changes with numbers over `after`, in order.
 result<std::vector<change>> changes_after(const reader& in, std::uint64_t after, std::size_t limit);
-/// Forgets changes up to `seq`.
-result<void> forget_changes(writer& in, std::uint64_t seq);
+/// Forgets changes up to `seq`, at most `limit` of them; how many went.
+result<std::uint64_t> forget_changes(writer& in, std::uint64_t seq, std::size_t limit);
 
 /// The domain section as the reader sees it.
 result<recipients::domain_section> published_domains(const reader& in);
-/// Every valid address once, streamed. The views passed to `sink` live for the call.
-result<void> each_valid_address(const reader& in, const std::function<void(const recipients::listed_address&)>& sink);
+/// Every valid address once, streamed, until `sink` answers false. The views passed to it live for the call.
+result<void> each_valid_address(const reader& in, const std::function<bool(const recipients::listed_address&)>& sink);
 /// The address as the table is to have it, or nothing if it is not valid. `text` views into `normal`.
 result<std::optional<recipients::listed_address>> published_address(const reader& in, std::uint32_t domain,
                                                                     std::string_view normal);

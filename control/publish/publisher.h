@@ -30,7 +30,8 @@ struct publisher_options {
     std::chrono::milliseconds command_timeout{60'000};  ///< for an edge's answer (it reads a base of any size)
     std::chrono::milliseconds retry_min{50};            ///< first wait before an edge is tried again
     std::chrono::milliseconds retry_max{2'000};         ///< longest
-    /// Tests: called before each step with its name; true stops the publisher there as a crash would.
+    /// Tests: called at each step with its name, by any of the threads; true stops the publisher there as a crash
+    /// would.
     std::function<bool(std::string_view step)> fault;
 };
 
@@ -79,7 +80,7 @@ public:
 
 private:
     class body;
-    explicit publisher(std::unique_ptr<body> body) noexcept;
+    explicit publisher(std::unique_ptr<body> made) noexcept;
     std::unique_ptr<body> _body;
 };
 

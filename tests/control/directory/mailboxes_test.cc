@@ -36,7 +36,10 @@ protected:
     std::vector<std::string> published() {
         const reader in = read();
         std::vector<std::string> out;
-        need(each_valid_address(in, [&](const recipients::listed_address& next) { out.emplace_back(next.text); }));
+        need(each_valid_address(in, [&](const recipients::listed_address& next) {
+            out.emplace_back(next.text);
+            return true;
+        }));
         std::ranges::sort(out);
         return out;
     }

@@ -170,6 +170,21 @@ std::string show_sessions(const process_view& view) {
     return done(std::move(out));
 }
 
+std::string show_listeners(const process_view& view) {
+    json::array listeners;
+    for (const listener_report& each : view.listeners()) {
+        json::object one;
+        one["address"] = each.address;
+        one["port"] = each.port;
+        one["several_routes"] = each.several_routes;
+        one["connections"] = each.connections;
+        listeners.push_back(std::move(one));
+    }
+    json::object out;
+    out["listeners"] = std::move(listeners);
+    return done(std::move(out));
+}
+
 std::string show_version(const process_view& view) {
     json::object out;
     out["version"] = process::version;
@@ -210,6 +225,7 @@ bool needs_table(verb what) noexcept {
             return true;
         case verb::show_counters:
         case verb::show_sessions:
+        case verb::show_listeners:
         case verb::show_version:
         case verb::drain:
         case verb::help:
@@ -238,6 +254,7 @@ std::string answer_table(const command& said, table_holder& holder, const proces
             return explain(said, holder, view);
         case verb::show_counters:
         case verb::show_sessions:
+        case verb::show_listeners:
         case verb::show_version:
         case verb::drain:
         case verb::help:
@@ -253,6 +270,8 @@ std::string answer(const command& said, process_view& view) {
             return show_counters(view);
         case verb::show_sessions:
             return show_sessions(view);
+        case verb::show_listeners:
+            return show_listeners(view);
         case verb::show_version:
             return show_version(view);
         case verb::drain:

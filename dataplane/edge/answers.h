@@ -20,7 +20,7 @@ namespace postern::edge {
 /// The verdict on an address, in words.
 struct explanation {
     bool parsed = false;   ///< false: the address can't be parsed; `why` says what is wrong, `reply` what is answered
-    std::string normal;    ///< normal form
+    std::string normal;    ///< normal form; empty: the address can't be parsed
     std::string standing;  ///< "listed", "unlisted", "not_served", "always"
     std::string mode;      ///< of its domain; empty if not served
     std::string reply;     ///< what RCPT is answered; empty if the mail server decides
@@ -36,6 +36,13 @@ struct relay_report {
     std::uint64_t connections = 0;  ///< to mail servers, pooled ones included
 };
 
+struct listener_report {
+    std::string address;
+    std::uint16_t port = 0;
+    bool several_routes = false;
+    std::uint64_t connections = 0;  ///< now
+};
+
 /// What a running edge tells of itself and lets itself be told. Called on the edge socket's thread, but `explain`.
 class process_view {
 public:
@@ -44,6 +51,7 @@ public:
     virtual void counters(const std::function<void(std::string_view, std::uint64_t)>& sink) const = 0;
     virtual std::vector<shard_report> shards() const = 0;
     virtual relay_report relay() const = 0;
+    virtual std::vector<listener_report> listeners() const = 0;
     virtual std::chrono::seconds uptime() const = 0;
     virtual void drain() = 0;
     /// On the table thread; `in_force` is null without a table and stays valid for the call.

@@ -25,7 +25,7 @@ struct rule {
     std::string_view form;  ///< for messages and `help`
 };
 
-constexpr std::array<rule, 13> rules{{
+constexpr std::array<rule, 14> rules{{
     {"table", "prepare", verb::table_prepare, 1, 2, "table prepare BASE|- [OVERLAY]"},
     {"table", "diff", verb::table_diff, 0, 0, "table diff"},
     {"table", "commit", verb::table_commit, 0, 1, "table commit [GENERATION]"},
@@ -34,6 +34,7 @@ constexpr std::array<rule, 13> rules{{
     {"show", "table", verb::show_table, 0, 0, "show table"},
     {"show", "counters", verb::show_counters, 0, 0, "show counters"},
     {"show", "sessions", verb::show_sessions, 0, 0, "show sessions"},
+    {"show", "listeners", verb::show_listeners, 0, 0, "show listeners"},
     {"show", "version", verb::show_version, 0, 0, "show version"},
     {"explain", "", verb::explain, 1, 1, "explain ADDRESS"},
     {"drain", "", verb::drain, 0, 0, "drain"},
@@ -110,6 +111,7 @@ parsed with_arguments(const rule& of, words arguments, command made) {
         case verb::show_table:
         case verb::show_counters:
         case verb::show_sessions:
+        case verb::show_listeners:
         case verb::show_version:
         case verb::explain:
         case verb::drain:
@@ -122,7 +124,7 @@ parsed with_arguments(const rule& of, words arguments, command made) {
 
 }  // namespace
 
-const std::array<std::string_view, 13>& command_forms() noexcept {
+const std::array<std::string_view, 14>& command_forms() noexcept {
     static constexpr auto forms = [] {
         std::array<std::string_view, rules.size()> all{};
         std::transform(rules.begin(), rules.end(), all.begin(), [](const rule& each) { return each.form; });

@@ -27,6 +27,7 @@ enum class verb : std::uint8_t {
     show_table,
     show_counters,
     show_sessions,
+    show_listeners,
     show_version,
     explain,
     drain,
@@ -49,6 +50,6 @@ tl::expected<command, std::string> parse_command(std::string_view line);
 bool is_file_name(std::string_view text) noexcept;
 
 /// Every command with its arguments, for `help`.
-const std::array<std::string_view, 13>& command_forms() noexcept;
+const std::array<std::string_view, 14>& command_forms() noexcept;
 
 }  // namespace postern::edge

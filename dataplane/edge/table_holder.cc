@@ -78,7 +78,15 @@ result<table_holder::loaded_file> table_holder::load_file(const std::string& nam
     return out;
 }
 
-result<table_holder::loaded_pair> table_holder::load_pair(const std::string& base, const std::string& overlay) const {
+result<table_holder::loaded_pair> table_holder::load_pair(const std::string& base, const std::string& overlay) {
+    auto pair = check_pair(base, overlay);
+    if (!pair) {
+        _counts.refused.fetch_add(1, std::memory_order_relaxed);
+    }
+    return pair;
+}
+
+result<table_holder::loaded_pair> table_holder::check_pair(const std::string& base, const std::string& overlay) const {
     loaded_pair out;
     if (base.empty()) {
         if (!_in_force) {
@@ -243,6 +251,9 @@ void table_holder::publish(loaded_pair pair, std::uint64_t generation) {
     // Shards may decide from the old snapshot until each has passed a quiescent state; only then is it freed.
     const std::optional<loaded_pair> old = std::exchange(_in_force, std::move(pair));
     _wait_for_shards();
+    _counts.generation.store(generation, std::memory_order_relaxed);
+    _counts.addresses.store(facts.addresses(), std::memory_order_relaxed);
+    _counts.commits.fetch_add(1, std::memory_order_relaxed);
     // Live edits come many a second; a new base is an event.
     const bool new_base = !old || old->base.table != _in_force->base.table;
     process::log(new_base ? level::info : level::debug, "table_in_force",

@@ -13,8 +13,8 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <tl/expected.hpp>
 
+#include "board/process/files.h"
 #include "dataplane/edge/domain_changes.h"
 #include "dataplane/edge/manifest.h"
 #include "smtp/recipients/snapshot.h"
@@ -22,8 +22,7 @@
 
 namespace postern::edge {
 
-template <class T>
-using result = tl::expected<T, std::string>;  ///< the error is a sentence for people
+using process::result;
 
 /// A table file by name, with what its header says.
 struct table_file {
@@ -43,6 +42,14 @@ struct table_difference {
     std::optional<pair_facts> from;
     pair_facts to;
     domain_changes domains;
+};
+
+/// Readable on any thread.
+struct table_counters {
+    std::atomic<std::uint64_t> generation{0};  ///< in force; 0: none
+    std::atomic<std::uint64_t> addresses{0};   ///< in force
+    std::atomic<std::uint64_t> commits{0};     ///< pairs put in force, rollbacks and the one at start included
+    std::atomic<std::uint64_t> refused{0};     ///< pairs that did not load
 };
 
 class table_holder {
@@ -71,6 +78,7 @@ public:
     /// Puts the `back`-th last kept pair (from 1) in force under the next number.
     result<table_pair> rollback(std::uint64_t back);
 
+    const table_counters& counts() const noexcept { return _counts; }
     const manifest& remembered() const noexcept { return _manifest; }
     /// Empty: no table is in force.
     std::optional<pair_facts> facts() const;
@@ -101,7 +109,8 @@ private:
     };
 
     result<loaded_file> load_file(const std::string& name) const;
-    result<loaded_pair> load_pair(const std::string& base, const std::string& overlay) const;
+    result<loaded_pair> load_pair(const std::string& base, const std::string& overlay);
+    result<loaded_pair> check_pair(const std::string& base, const std::string& overlay) const;
     result<table_pair> put_in_force(loaded_pair pair, std::uint64_t generation);
     void publish(loaded_pair pair, std::uint64_t generation);
 
@@ -109,6 +118,7 @@ private:
     int _tables_fd;
     std::function<void()> _wait_for_shards;
     manifest _manifest;
+    table_counters _counts;
     std::optional<loaded_pair> _in_force;
     std::optional<loaded_pair> _prepared;
     std::atomic<const recipients::snapshot*> _published{nullptr};

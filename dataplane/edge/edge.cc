@@ -1,0 +1,422 @@
+#include "dataplane/edge/edge.h"
+
+#include <pthread.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstdint>
+#include <stdexcept>
+#include <thread>
+#include <utility>
+
+#include "board/process/log.h"
+#include "board/process/notify.h"
+#include "dataplane/edge/privileges.h"
+#include "dataplane/edge/socket_server.h"
+#include "dataplane/edge/table_holder.h"
+#include "dataplane/shard/connection_limits.h"
+#include "dataplane/shard/endpoint_text.h"
+#include "dataplane/shard/quiescence.h"
+#include "dataplane/sockets/operations.h"
+#include "dataplane/sockets/shard_loop.h"
+#include "smtp/recipients/address.h"
+#include "smtp/relay/service.h"
+#include "smtp/session/decision.h"
+#include "smtp/session/layer.h"
+
+namespace postern::edge {
+namespace {
+
+namespace asio = boost::asio;
+using process::level;
+using process::result;
+
+/// Connections that are only told why they are refused, or are ending, beside those that the limits allow.
+constexpr std::uint32_t spare_connections = 256;
+
+/// Threads started within its life never get the signals that the main thread handles.
+class signals_blocked {
+public:
+    signals_blocked() {
+        sigset_t handled;
+        sigemptyset(&handled);
+        for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+            sigaddset(&handled, number);
+        }
+        ::pthread_sigmask(SIG_BLOCK, &handled, &_before);
+    }
+    ~signals_blocked() { ::pthread_sigmask(SIG_SETMASK, &_before, nullptr); }
+    signals_blocked(const signals_blocked&) = delete;
+    signals_blocked& operator=(const signals_blocked&) = delete;
+
+private:
+    sigset_t _before{};
+};
+
+std::uint32_t random_number() {
+    std::uint32_t number = 0;
+    if (::getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number)) {
+        throw std::runtime_error("the system gives no random numbers");
+    }
+    return number;
+}
+
+/// Adds counters up by name: every shard names the same ones in the same order.
+class counter_sums {
+public:
+    void begin() { _at = 0; }
+    void add(std::string_view name, std::uint64_t value) {
+        if (_at == _sums.size()) {
+            _sums.emplace_back(name, 0);
+        }
+        _sums[_at++].second += value;
+    }
+    template <class F>
+    void each(F&& see) const {
+        for (const auto& [name, value] : _sums) {
+            see(name, value);
+        }
+    }
+
+private:
+    std::vector<std::pair<std::string_view, std::uint64_t>> _sums;
+    std::size_t _at = 0;
+};
+
+std::string_view word(recipients::standing standing) {
+    switch (standing) {
+        case recipients::standing::listed:
+            return "listed";
+        case recipients::standing::unlisted:
+            return "unlisted";
+        case recipients::standing::not_served:
+            return "not_served";
+        case recipients::standing::always:
+            return "always";
+    }
+    return "";
+}
+
+std::string_view word(recipients::mode mode) {
+    switch (mode) {
+        case recipients::mode::observe:
+            return "observe";
+        case recipients::mode::discover:
+            return "discover";
+        case recipients::mode::defer:
+            return "defer";
+        case recipients::mode::enforce:
+            return "enforce";
+    }
+    return "";
+}
+
+std::vector<shard::connection_limits::limits> limits_of(const configuration& settings) {
+    std::vector<shard::connection_limits::limits> out;
+    for (const listener_configuration& each : settings.listeners) {
+        out.push_back(each.limits);
+    }
+    return out;
+}
+
+sockets::options options_of(const configuration& settings) {
+    sockets::options out;
+    out.connections = spare_connections;
+    for (const listener_configuration& each : settings.listeners) {
+        out.connections += each.limits.connections;
+    }
+    return out;
+}
+
+relay::settings relay_settings(const configuration& settings, const std::vector<sockets::shard_listeners>& listeners) {
+    relay::settings out = settings.relay;
+    out.own_addresses.clear();
+    for (const sockets::listening_socket& each : listeners.front()) {
+        out.own_addresses.push_back(each.at);
+    }
+    out.alarm = [](std::uint32_t route, std::string_view text) {
+        process::log(level::warn, "route_alarm", {{"route", route}, {"reason", text}});
+    };
+    return out;
+}
+
+/// One shard: its transport, its sessions, its thread.
+struct shard_worker {
+    shard_worker(sockets::shard_listeners listeners, shard::connection_limits& limits, const sockets::options& options,
+                 const session::settings& settings, const std::atomic<const recipients::snapshot*>& table,
+                 relay::port& port)
+        : transport(std::move(listeners), limits, options),
+          sessions(transport, {settings, table, port, counts, random_number()}),
+          loop(transport, sessions) {}
+
+    session::counters counts;
+    sockets::operations transport;
+    session::layer<sockets::operations> sessions;
+    sockets::shard_loop<session::layer<sockets::operations>> loop;
+    std::thread thread;
+};
+
+}  // namespace
+
+result<opened_resources> open_resources(const configuration& settings) {
+    if (auto allowed = allow_open_files(settings.open_files()); !allowed) {
+        return tl::unexpected(std::move(allowed.error()));
+    }
+    opened_resources out;
+    auto environment = open_environment(settings);
+    if (!environment) {
+        return tl::unexpected(std::move(environment.error()));
+    }
+    out.environment = std::move(*environment);
+    std::vector<shard::endpoint> at;
+    for (const listener_configuration& each : settings.listeners) {
+        at.push_back(each.at);
+    }
+    auto listeners = sockets::open_listeners(at, settings.shard_count(), sockets::inherited_listeners());
+    if (!listeners) {
+        return tl::unexpected(std::move(listeners.error()));
+    }
+    out.listeners = std::move(*listeners);
+    auto edge_socket = create_edge_socket(settings.socket, out.environment.runs_as);
+    if (!edge_socket) {
+        return tl::unexpected(std::move(edge_socket.error()));
+    }
+    out.edge_socket = std::move(*edge_socket);
+    if (auto handed = hand_over_state(out.environment); !handed) {
+        return tl::unexpected(std::move(handed.error()));
+    }
+    if (auto dropped = drop_privileges(out.environment.runs_as); !dropped) {
+        return tl::unexpected(std::move(dropped.error()));
+    }
+    if (::geteuid() == 0) {
+        process::log(level::warn, "runs_as_root", {{"remedy", "set edge.user"}});
+    }
+    const auto forbidden = forbid_dangerous_calls();
+    if (!forbidden) {
+        return tl::unexpected(forbidden.error());
+    }
+    return out;
+}
+
+struct running_edge::state final : process_view {
+    state(configuration the_settings, opened_resources the_opened);
+    ~state() override { end(); }
+
+    void start();
+    void end();
+    void wait_for_signal();
+    void drain_within(std::chrono::seconds most);
+    void shard_ended();
+
+    void counters(const std::function<void(std::string_view, std::uint64_t)>& sink) const override;
+    std::vector<shard_report> shards() const override;
+    std::vector<listener_report> listeners() const override;
+    relay_report relay() const override { return {relay_service.counts().connections_open.get()}; }
+    std::chrono::seconds uptime() const override {
+        return std::chrono::duration_cast<std::chrono::seconds>(std::chrono::steady_clock::now() - started);
+    }
+    void drain() override {
+        process::log(level::info, "draining", {{"by", "edge socket"}});
+        drain_within(settings.drain);
+    }
+    explanation explain(const recipients::snapshot* in_force, const std::string& address) const override;
+
+    const configuration settings;
+    environment place;
+    const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+    std::vector<shard::endpoint> listens_at;
+    shard::connection_limits limits;
+    table_holder holder;
+    relay::service relay_service;
+    std::vector<std::unique_ptr<shard_worker>> workers;
+    asio::io_context context{1};
+    asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
+    asio::signal_set signals{context, SIGTERM, SIGINT, SIGHUP};
+    socket_server server;
+    bool draining = false;
+    std::size_t shards_left = 0;
+};
+
+running_edge::state::state(configuration the_settings, opened_resources the_opened)
+    : settings(std::move(the_settings)),
+      place(std::move(the_opened.environment)),
+      limits(limits_of(settings)),
+      holder(place.state.get(), place.tables.get(), shard::wait_for_readers),
+      relay_service(relay_settings(settings, the_opened.listeners)),
+      server(context, std::move(the_opened.edge_socket), holder, *this) {
+    for (const sockets::listening_socket& each : the_opened.listeners.front()) {
+        listens_at.push_back(each.at);
+    }
+    const sockets::options options = options_of(settings);
+    unsigned number = 0;
+    for (sockets::shard_listeners& own : the_opened.listeners) {
+        workers.push_back(std::make_unique<shard_worker>(std::move(own), limits, options, settings.session,
+                                                         holder.in_force(), relay_service.port_of(number)));
+        relay_service.set_waker(number, &workers.back()->transport.waker());
+        ++number;
+    }
+    // Before anything is answered: a restart must not turn mail away that the table in force accepts.
+    holder.load_last_good();
+    start();
+}
+
+void running_edge::state::start() {
+    const signals_blocked blocked;
+    if (const auto begun = relay_service.start(); !begun) {
+        throw std::runtime_error(begun.error());
+    }
+    for (std::size_t i = 0; i < workers.size(); ++i) {
+        workers[i]->thread = std::thread([this, i] {
+            ::pthread_setname_np(::pthread_self(), ("shard-" + std::to_string(i)).c_str());
+            workers[i]->loop.run();
+            asio::post(context, [this] { shard_ended(); });
+        });
+        ++shards_left;
+    }
+    for (const shard::endpoint& each : listens_at) {
+        process::log(level::info, "listening", {{"at", shard::endpoint_text(each)}});
+    }
+    process::log(level::info, "started",
+                 {{"name", settings.name},
+                  {"shards", workers.size()},
+                  {"socket", settings.socket},
+                  {"generation", holder.remembered().in_force.generation}});
+    wait_for_signal();
+    if (!process::notify_service_manager("READY=1")) {
+        process::log(level::warn, "service_manager_not_told", {{"state", "READY=1"}});
+    }
+}
+
+void running_edge::state::end() {
+    server.stop();
+    for (const auto& worker : workers) {
+        if (worker->thread.joinable()) {
+            limits.drain();
+            worker->loop.drain(shard::instant(0));
+            worker->thread.join();
+        }
+    }
+    relay_service.stop();
+    // The folder may belong to root; then the next start replaces the stale socket.
+    ::unlink(settings.socket.c_str());
+}
+
+void running_edge::state::wait_for_signal() {
+    signals.async_wait([this](const boost::system::error_code& cancelled, int number) {
+        if (cancelled) {
+            return;
+        }
+        if (number == SIGHUP) {
+            process::log(level::info, "nothing_to_reload",
+                         {{"remedy", "restart to change the configuration; tables come over the edge socket"}});
+        } else if (draining) {
+            process::log(level::warn, "ending_at_once", {{"signal", number}});
+            drain_within(std::chrono::seconds(0));
+        } else {
+            process::log(level::info, "draining", {{"by", "signal"}, {"signal", number}});
+            drain_within(settings.drain);
+        }
+        wait_for_signal();
+    });
+}
+
+void running_edge::state::drain_within(std::chrono::seconds most) {
+    if (!draining) {
+        draining = true;
+        process::notify_service_manager("STOPPING=1");
+    }
+    limits.drain();
+    for (const auto& worker : workers) {
+        worker->loop.drain(most);
+    }
+}
+
+void running_edge::state::shard_ended() {
+    if (--shards_left == 0) {
+        context.stop();
+    }
+}
+
+void running_edge::state::counters(const std::function<void(std::string_view, std::uint64_t)>& sink) const {
+    counter_sums smtp;
+    counter_sums transport;
+    for (const auto& worker : workers) {
+        smtp.begin();
+        worker->counts.each([&](std::string_view name, std::uint64_t value) { smtp.add(name, value); });
+        transport.begin();
+        worker->transport.counts().for_each(
+            [&](std::string_view name, std::uint64_t value) { transport.add(name, value); });
+    }
+    smtp.each(sink);
+    transport.each([&](std::string_view name, std::uint64_t value) {
+        std::string prefixed = "sockets_";
+        prefixed += name;
+        sink(prefixed, value);
+    });
+    relay_service.counts().each(sink);
+    const table_counters& table = holder.counts();
+    sink("table_generation", table.generation.load(std::memory_order_relaxed));
+    sink("table_addresses", table.addresses.load(std::memory_order_relaxed));
+    sink("table_commits", table.commits.load(std::memory_order_relaxed));
+    sink("table_refused", table.refused.load(std::memory_order_relaxed));
+}
+
+std::vector<shard_report> running_edge::state::shards() const {
+    std::vector<shard_report> out;
+    for (const auto& worker : workers) {
+        out.push_back({worker->counts.sessions_open.get()});
+    }
+    return out;
+}
+
+std::vector<listener_report> running_edge::state::listeners() const {
+    std::vector<listener_report> out;
+    for (std::size_t i = 0; i < listens_at.size(); ++i) {
+        out.push_back({shard::address_text(listens_at[i]), listens_at[i].port, settings.listeners[i].several_routes,
+                       limits.connections(static_cast<std::uint16_t>(i))});
+    }
+    return out;
+}
+
+explanation running_edge::state::explain(const recipients::snapshot* in_force, const std::string& address) const {
+    explanation out;
+    out.generation = in_force == nullptr ? 0 : in_force->generation;
+    recipients::normal_address normal;
+    if (const auto parsed = recipients::parse_address(address, {}, normal); !parsed) {
+        out.reply = "501 5.1.3";
+        out.why = recipients::to_string(parsed.error());
+        return out;
+    }
+    out.normal = normal.text();
+    // From a host that is in no domain's trusted networks.
+    const session::explanation found = session::explain(in_force, normal, {}, settings.session);
+    if (found.verdict.domain != nullptr) {
+        out.mode = word(found.verdict.domain->mode);
+    }
+    if (in_force != nullptr) {
+        out.standing = word(found.verdict.standing);
+    }
+    if (!found.decision.pass) {
+        out.reply = protocol::text(found.decision.reply);
+    }
+    out.why = session::to_string(found.decision.why);
+    return out;
+}
+
+running_edge::running_edge(configuration settings, opened_resources opened)
+    : _state(std::make_unique<state>(std::move(settings), std::move(opened))) {}
+
+running_edge::~running_edge() = default;
+
+void running_edge::run() {
+    _state->context.run();
+    process::log(level::info, "ended");
+}
+
+}  // namespace postern::edge

@@ -1,0 +1,32 @@
+// A running edge as the edge socket sees it, for the tests of this folder.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "dataplane/edge/answers.h"
+
+namespace postern::edge {
+
+struct fake_view final : process_view {
+    void counters(const std::function<void(std::string_view, std::uint64_t)>& sink) const override {
+        sink("one", 1);
+        sink("big", ~std::uint64_t{0});
+    }
+    std::vector<shard_report> shards() const override { return {{2}, {3}}; }
+    relay_report relay() const override { return {4}; }
+    std::vector<listener_report> listeners() const override { return {{"::1", 25, true, 5}}; }
+    std::chrono::seconds uptime() const override { return std::chrono::seconds(77); }
+    void drain() override { ++drains; }
+    explanation explain(const recipients::snapshot*, const std::string& address) const override {
+        explanation out;
+        out.normal = address;
+        out.reply = "451 4.3.0";
+        out.why = "because";
+        return out;
+    }
+
+    int drains = 0;
+};
+
+}  // namespace postern::edge

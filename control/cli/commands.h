@@ -1,0 +1,20 @@
+// The commands of posternctl, by resource. Each function adds its subcommands; what they do runs while CLI11 parses,
+// after the common options.
+#pragma once
+
+#include <CLI/App.hpp>
+
+#include "control/cli/context.h"
+
+namespace postern::cli {
+
+void add_domain_commands(CLI::App& to, context& with);   ///< domain, domain alias, organisation
+void add_inbound_commands(CLI::App& to, context& with);  ///< inbound
+void add_list_commands(CLI::App& to, context& with);     ///< mailbox, alias, group
+void add_import_commands(CLI::App& to, context& with);   ///< import, export
+void add_system_commands(CLI::App& to, context& with);   ///< explain, status, token, history, generations
+
+/// `posternctl import`, also as `mailbox import`.
+void add_import_command(CLI::App& to, context& with);
+
+}  // namespace postern::cli

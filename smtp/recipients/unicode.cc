@@ -85,7 +85,7 @@ tl::expected<std::size_t, address_error> to_ascii(std::string_view domain, std::
     const int code = idn2_lookup_u8(reinterpret_cast<const std::uint8_t*>(terminated.data()), &raw,
                                     IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
     const std::unique_ptr<std::uint8_t, free_memory> result(raw);
-    if (code == IDN2_TOO_BIG_DOMAIN || code == IDN2_TOO_BIG_LABEL) {
+    if (code == IDN2_TOO_BIG_DOMAIN || code == IDN2_TOO_BIG_LABEL || code == IDN2_PUNYCODE_BIG_OUTPUT) {
         return tl::unexpected(address_error::domain_too_long);
     }
     if (code != IDN2_OK || result == nullptr) {

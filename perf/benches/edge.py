@@ -24,8 +24,8 @@ address = "127.0.0.1"
 port = 0
 
 [limits]
-connections = 20000
-connections_per_source = 20000
+connections = 4096
+connections_per_source = 4096
 
 [log]
 level = "warn"

@@ -50,6 +50,13 @@ public:
         _transport.waker().wake();
     }
 
+    /// Any thread: while held, a drained loop goes on, so that connections which the kernel gives to this shard are
+    /// told 421 as long as other shards still have sessions. The drain's time ends it all the same.
+    void hold(bool yes) noexcept {
+        _held.store(yes, std::memory_order_release);
+        _transport.waker().wake();
+    }
+
     /// One turn, without sleeping; for `run` and for tests that are the shard's thread themselves.
     void turn() {
         _transport.begin_turn();
@@ -69,7 +76,8 @@ public:
         if (_drain_calls_seen == 0) {
             return false;
         }
-        return _transport.now() >= _drain_end || (_sessions.open_sessions() == 0 && _transport.open_sockets() == 0);
+        return _transport.now() >= _drain_end || (!_held.load(std::memory_order_acquire) &&
+                                                  _sessions.open_sessions() == 0 && _transport.open_sockets() == 0);
     }
 
 private:
@@ -129,6 +137,7 @@ private:
 
     operations& _transport;
     Sessions& _sessions;
+    std::atomic<bool> _held{false};
     std::atomic<shard::instant::rep> _drain_time{0};
     std::atomic<std::uint32_t> _drain_calls{0};
     std::uint32_t _drain_calls_seen = 0;

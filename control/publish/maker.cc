@@ -170,8 +170,8 @@ maker::outcome maker::step() {
         }
         // Before the first domain an edge is better off without a table: it answers 451, not 550.
         const std::lock_guard hold(_with.mutex);
-        _with.nothing_to_publish = *domains == 0;
-        if (_with.nothing_to_publish) {
+        if (*domains == 0) {
+            _with.nothing_until = _changes.seq();
             _with.changed.notify_all();
             return {};
         }

@@ -63,10 +63,10 @@ public:
     in_force wait_in_force(std::uint64_t seq, std::chrono::milliseconds patience) const {
         std::unique_lock hold(_shared.mutex);
         const auto reached = [&] {
-            return (_shared.nothing_to_publish || _shared.made >= seq) &&
-                   std::ranges::all_of(_shared.edges, [&](const edge_progress& edge) {
-                       return _shared.nothing_to_publish || edge.status.seq >= seq;
-                   });
+            return seq <= _shared.nothing_until ||
+                   (_shared.made >= seq && std::ranges::all_of(_shared.edges, [&](const edge_progress& edge) {
+                        return edge.status.seq >= seq;
+                    }));
         };
         _shared.changed.wait_for(hold, patience, [&] { return _shared.stop.load() || reached(); });
         if (reached()) {

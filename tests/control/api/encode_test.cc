@@ -1,0 +1,71 @@
+#include "control/api/encode.h"
+
+#include <gtest/gtest.h>
+
+namespace postern::api {
+namespace {
+
+TEST(encode, base64url_comes_back_as_it_was) {
+    std::string octets;
+    for (int each = 0; each < 300; ++each) {
+        const std::string text = base64url(octets);
+        EXPECT_EQ(text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"), std::string::npos);
+        EXPECT_EQ(from_base64url(text), octets);
+        octets += static_cast<char>(each * 7);
+    }
+}
+
+TEST(encode, what_is_no_base64url_is_refused) {
+    for (const char* text : {"A", "AA==", "A+BC", "A/BC", "AB C", "AB\n", "AAAAA", "AB" /* bits left over */}) {
+        EXPECT_FALSE(from_base64url(text)) << text;
+    }
+    EXPECT_EQ(from_base64url(""), "");
+}
+
+TEST(encode, basic_credentials_may_be_padded) {
+    EXPECT_EQ(from_base64("YTpi"), "a:b");
+    EXPECT_EQ(from_base64("YTpiYw=="), "a:bc");
+    EXPECT_FALSE(from_base64("YTpiYw==="));
+}
+
+TEST(encode, percent_decoding_takes_whole_octets_only) {
+    EXPECT_EQ(percent_decode("a%40b%2e", false), "a@b.");
+    EXPECT_EQ(percent_decode("a+b", true), "a b");
+    EXPECT_EQ(percent_decode("a+b", false), "a+b");
+    for (const char* text : {"%", "%4", "%4g", "a%", "%00", "%-1"}) {
+        EXPECT_FALSE(percent_decode(text, true)) << text;
+    }
+}
+
+TEST(encode, percent_encoding_comes_back_as_it_was) {
+    const std::string text = "a b&c=d/\xC3\xA4%@+";
+    EXPECT_EQ(percent_decode(percent_encode(text), false), text);
+    EXPECT_EQ(percent_encode("a@b"), "a%40b");
+}
+
+TEST(encode, utf8_is_told_from_what_is_none) {
+    for (const char* good : {"", "a", "\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xED\x9F\xBF", "\xF4\x8F\xBF\xBF"}) {
+        EXPECT_TRUE(is_utf8(good)) << good;
+    }
+    for (const char* bad : {"\x80", "\xC3", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF", "a\xC3"}) {
+        EXPECT_FALSE(is_utf8(bad)) << bad;
+        EXPECT_TRUE(is_utf8(printable_utf8(bad)));
+    }
+    EXPECT_EQ(printable_utf8("a\x1b[1m\xC3\xA4\xFF"), "a?[1m\xC3\xA4?");
+}
+
+TEST(encode, sha256_is_that_of_the_standard) {
+    EXPECT_EQ(sha256("abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    sha256_stream pieces;
+    pieces.add("a");
+    pieces.add("");
+    pieces.add("bc");
+    EXPECT_EQ(pieces.finish(), sha256("abc"));
+}
+
+TEST(encode, random_octets_differ) {
+    EXPECT_NE(random_octets(16), random_octets(16));
+}
+
+}  // namespace
+}  // namespace postern::api

@@ -1,0 +1,146 @@
+// A whole API without a socket: a store in a folder of its own, a publisher without edges, the application, and
+// requests that are handed to it as the server would.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "board/process/files.h"
+#include "control/api/api.h"
+#include "control/api/encode.h"
+#include "control/api/import_jobs.h"
+#include "control/directory/tokens.h"
+
+namespace postern::api {
+
+class rig {
+public:
+    rig() {
+        std::string name = std::filesystem::temp_directory_path() / "postern-api-XXXXXX";
+        _folder = ::mkdtemp(name.data());
+        auto store = directory::store::open(_folder + "/directory.db");
+        EXPECT_TRUE(store) << (store ? "" : store.error().text);
+        _store = std::move(*store);
+        auto imports = import_jobs::open(*_store, _folder + "/uploads");
+        EXPECT_TRUE(imports) << (imports ? "" : imports.error());
+        _imports = std::move(*imports);
+        publish::publisher_options options;
+        options.tables = _folder + "/tables";
+        auto publisher = publish::publisher::start(*_store, options);
+        EXPECT_TRUE(publisher) << (publisher ? "" : publisher.error().text);
+        _publisher = std::move(*publisher);
+        _service.reset(new service{*_store, *_publisher, *_imports, _prober, {}, _store->now(), {}});
+        application.attach(*_service);
+        admin = make_token("admin", directory::role::admin);
+    }
+    ~rig() {
+        _publisher.reset();
+        _imports.reset();
+        _store.reset();
+        std::filesystem::remove_all(_folder);
+    }
+    rig(const rig&) = delete;
+    rig& operator=(const rig&) = delete;
+
+    std::string make_token(std::string_view name, directory::role role) {
+        auto in = _store->write({"test", ""});
+        auto made = directory::issue_token(*in, name, role);
+        EXPECT_TRUE(made) << (made ? "" : made.error().text);
+        EXPECT_TRUE(in->commit());
+        return made->secret;
+    }
+
+    using fields = std::vector<std::pair<std::string, std::string>>;
+
+    /// As the server does it: admission by the head, then the answer to the whole.
+    response ask(method verb, const std::string& target, const std::string& body = {}, fields more = {}) {
+        request asked;
+        asked.verb = verb;
+        const std::size_t mark = target.find('?');
+        asked.path = target.substr(0, mark);
+        asked.query = mark == std::string::npos ? "" : target.substr(mark + 1);
+        asked.fields = std::move(more);
+        if (asked.field("authorization").empty() && !admin.empty()) {
+            asked.fields.emplace_back("authorization", "Bearer " + admin);
+        }
+        if (!body.empty() && asked.field("content-type").empty()) {
+            asked.fields.emplace_back("content-type", "application/json");
+        }
+        admission admitted = application.admit(asked);
+        if (admitted.refusal) {
+            return std::move(*admitted.refusal);
+        }
+        if (admitted.body == body_kind::upload) {
+            asked.upload = _folder + "/uploads/upload";
+            asked.upload_digest = body;
+            EXPECT_TRUE(process::replace_file(asked.upload, body, 0600));
+        } else {
+            asked.body = body;
+        }
+        return application.handle(asked);
+    }
+    response get(const std::string& target, fields more = {}) { return ask(method::get, target, {}, std::move(more)); }
+    response post(const std::string& target, const std::string& body, fields more = {}) {
+        return ask(method::post, target, body, std::move(more));
+    }
+
+    const std::string& folder() const { return _folder; }
+    directory::store& store() { return *_store; }
+
+    api_application application;
+    std::string admin;
+
+private:
+    std::string _folder;
+    std::unique_ptr<directory::store> _store;
+    std::unique_ptr<import_jobs> _imports;
+    std::unique_ptr<publish::publisher> _publisher;
+    probe::prober _prober{{}};
+    std::unique_ptr<service> _service;
+};
+
+/// RFC 4648 4, as HTTP Basic has it.
+inline std::string base64_of(std::string_view octets) {
+    std::string out = base64url(octets);
+    std::replace(out.begin(), out.end(), '-', '+');
+    std::replace(out.begin(), out.end(), '_', '/');
+    out.resize((out.size() + 3) / 4 * 4, '=');
+    return out;
+}
+
+inline boost::json::object body_of(const response& of) {
+    boost::json::error_code error;
+    auto value = boost::json::parse(of.body, error);
+    EXPECT_FALSE(error) << of.body;
+    return value.is_object() ? value.get_object() : boost::json::object();
+}
+
+inline std::string field_of(const response& of, std::string_view name) {
+    for (const auto& [each, value] : of.fields) {
+        if (each == name) {
+            return value;
+        }
+    }
+    return {};
+}
+
+/// The pointer of the first error, "" if the answer has none.
+inline std::string first_pointer(const response& of) {
+    const auto body = body_of(of);
+    const auto* const errors = body.if_contains("errors");
+    if (errors == nullptr || errors->get_array().empty()) {
+        return {};
+    }
+    return std::string(errors->get_array().front().at("pointer").as_string());
+}
+
+}  // namespace postern::api

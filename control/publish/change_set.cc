@@ -67,11 +67,11 @@ directory::result<void> change_set::absorb(const directory::reader& in) {
 
 change_set::lists change_set::make_lists() const {
     lists out;
-    for (const auto& [text, entry] : _entries) {
-        if (entry.now) {
-            out.added.push_back(*entry.now);
+    for (const auto& [text, each] : _entries) {
+        if (each.now) {
+            out.added.push_back(*each.now);
             out.added.back().text = text;
-        } else if (entry.in_base) {
+        } else if (each.in_base) {
             out.removed.push_back(text);
         }
     }
@@ -80,8 +80,8 @@ change_set::lists change_set::make_lists() const {
 
 std::int64_t change_set::growth() const {
     std::int64_t out = 0;
-    for (const auto& [text, entry] : _entries) {
-        out += (entry.now ? 1 : 0) - (entry.in_base ? 1 : 0);
+    for (const auto& [text, each] : _entries) {
+        out += (each.now ? 1 : 0) - (each.in_base ? 1 : 0);
     }
     return out;
 }

@@ -95,7 +95,7 @@ private:
     std::uint64_t _registration = 0;
 };
 
-publisher::publisher(std::unique_ptr<body> body) noexcept : _body(std::move(body)) {}
+publisher::publisher(std::unique_ptr<body> made) noexcept : _body(std::move(made)) {}
 publisher::~publisher() = default;
 
 directory::result<std::unique_ptr<publisher>> publisher::start(directory::store& store, publisher_options options) {

@@ -174,12 +174,11 @@ void run_import(context& with, const import_options& of) {
             print_errors(with, path, now);
         }
         if (!person_agrees("Apply?")) {
-            with.change("DELETE", target(path), nullptr);
+            with.act("DELETE", target(path));
             with.say("nothing is changed");
             return;
         }
-        with.wait = false;
-        with.change("POST", target(path + "/apply"), nullptr);
+        with.act("POST", target(path + "/apply"));
         now = watch(with, path, bar);
     } else if (!with.json) {
         print_report(now);
@@ -195,7 +194,7 @@ void run_import(context& with, const import_options& of) {
         bar.clear();
     }
     if (of.preview && state == "previewed") {
-        with.change("DELETE", target(path), nullptr);
+        with.act("DELETE", target(path));
     }
     with.show(now, [&] {
         if (state == "applied") {

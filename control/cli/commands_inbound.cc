@@ -98,6 +98,20 @@ void print_inbound(const object& of) {
     }
 }
 
+/// The domain that the inbound server is for: the one given, or the one it is named after.
+std::string domain_for(context& with, const inbound_options& of) {
+    if (!of.domain.empty()) {
+        return of.domain;
+    }
+    target from("/v1/domains");
+    for (const boost::json::value& each : with.list(from.add("q", of.name), 0)) {
+        if (text_of(each.as_object(), "name") == of.name) {
+            return of.name;
+        }
+    }
+    return {};
+}
+
 void set_inbound(context& with, const inbound_options& of) {
     array hosts;
     for (const std::string& each : of.hosts) {
@@ -115,21 +129,24 @@ void set_inbound(context& with, const inbound_options& of) {
     } else {
         now = with.change("PATCH", target("/v1/inbound-servers/" + text_of(present.as_object(), "id")), &body);
     }
-    if (!of.domain.empty()) {
+    const std::string domain = domain_for(with, of);
+    if (!domain.empty()) {
         const object edit{{"inbound_server", now.at("id")}};
-        with.change("PATCH", target("/v1/domains/" + encoded(of.domain)), &edit);
+        with.change("PATCH", target("/v1/domains/" + encoded(domain)), &edit);
     }
     with.show(now, [&] {
         print_inbound(now);
+        if (!domain.empty()) {
+            std::cout << "mail for " << domain << " goes there" << with.change_note() << '\n';
+        }
         if (text_of(now, "confirmed") != "yes") {
-            std::cout << "next: posternctl inbound probe " << of.name << with.change_note() << '\n';
+            std::cout << "next: posternctl inbound probe " << of.name << '\n';
         }
     });
 }
 
 void probe_inbound(context& with, const inbound_options& of) {
-    with.wait = false;  // a probe changes nothing that an edge would have
-    const object found = with.change("POST", target(need_inbound(with, of.name) + "/probe"), nullptr);
+    const object found = with.act("POST", target(need_inbound(with, of.name) + "/probe"));
     with.show(found, [&] { print_probe(found); });
     if (text_of(found, "usable") != "yes") {
         throw stop{status::refused};
@@ -158,8 +175,15 @@ void show_inbound(context& with, const inbound_options& of) {
 }
 
 void confirm_inbound(context& with, const inbound_options& of) {
+    const std::string path = need_inbound(with, of.name);
+    if (!of.unprobed && with.get(target(path)).at("probed_at").is_null()) {
+        const object found = with.act("POST", target(path + "/probe"));
+        if (!with.json) {
+            print_probe(found);
+        }
+    }
     const object body{{"unprobed", of.unprobed}};
-    const object now = with.change("POST", target(need_inbound(with, of.name) + "/confirm"), &body);
+    const object now = with.change("POST", target(path + "/confirm"), &body);
     with.show(now, [&] { std::cout << text_of(now, "name") << " is confirmed" << with.change_note() << '\n'; });
 }
 
@@ -171,7 +195,7 @@ void add_inbound_commands(CLI::App& to, context& with) {
     const auto of = std::make_shared<inbound_options>();
 
     CLI::App* const set = inbound->add_subcommand("set", "add an inbound server, or give it other hosts");
-    set->add_option("NAME", of->name, "its name")->required();
+    set->add_option("NAME", of->name, "its name; that of a served domain makes it that domain's")->required();
     set->add_option("HOST", of->hosts, "HOST, HOST:PORT or HOST:PORT,PRIORITY; one or more")->required();
     set->add_option("--domain", of->domain, "let this domain's mail go there");
     set->add_option("--max-connections", of->max_connections, "to each host at a time");
@@ -182,7 +206,7 @@ void add_inbound_commands(CLI::App& to, context& with) {
     probe->callback([&with, of] { probe_inbound(with, *of); });
 
     CLI::App* const confirm = inbound->add_subcommand("confirm", "confirm that mail may go there");
-    confirm->add_option("NAME", of->name, "its name or id")->required();
+    confirm->add_option("NAME", of->name, "its name or id (it is probed first if it never was)")->required();
     confirm->add_flag("--unprobed", of->unprobed, "though it was not probed, or its probe failed");
     confirm->callback([&with, of] { confirm_inbound(with, *of); });
 

@@ -193,6 +193,13 @@ boost::json::object context::change(const std::string& method, target to, const 
     return parse(got).as_object();
 }
 
+boost::json::object context::act(const std::string& method, const target& to) {
+    call_options what;
+    what.method = method;
+    what.target = to.text();
+    return parse(raw(std::move(what))).as_object();
+}
+
 std::string context::change_note() const {
     if (_change.empty()) {
         return {};

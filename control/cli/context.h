@@ -58,6 +58,8 @@ public:
     boost::json::array list(target from, std::size_t limit);
     /// POST, PATCH or DELETE with `?wait=in_force` if asked for; an empty object for 204.
     boost::json::object change(const std::string& method, target to, const boost::json::object* body);
+    /// POST or DELETE of what changes no list (a probe, an import's course).
+    boost::json::object act(const std::string& method, const target& to);
     reply raw(call_options what);  ///< any answer but an error
     boost::json::object parsed(const reply& from) const { return parse(from).as_object(); }
 

@@ -1,12 +1,9 @@
 // How operations takes connections from the listening sockets.
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 
 #include "dataplane/sockets/address.h"
 #include "dataplane/sockets/operations.h"
@@ -23,9 +20,11 @@ bool out_of_resources(int error) noexcept {
 
 }  // namespace
 
-void operations::accept_some() {
+/// True if there are new connections.
+bool operations::accept_some() {
+    const std::size_t before = _open;
     if (_now < _accept_after) {
-        return;
+        return false;
     }
     int left = most_accepts;
     // From the back, because one that is drained leaves the list.
@@ -38,9 +37,10 @@ void operations::accept_some() {
             }
         }
         if (_now < _accept_after) {
-            return;
+            break;
         }
     }
+    return _open != before;
 }
 
 /// False: this listener has none, or accepting pauses.
@@ -75,8 +75,6 @@ bool operations::accept_one(std::uint32_t listener) {
         refuse_unseen(fd);
         return true;
     }
-    const int yes = 1;
-    ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
     socket_state& s = at(_free.back());
     epoll_event event{};
     event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -91,10 +89,13 @@ bool operations::accept_one(std::uint32_t listener) {
     shard::connection_info info;
     info.peer = from_sockaddr(peer);
     info.listener = from.listener;
-    sockaddr_storage local{};
-    size = sizeof local;
-    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) == 0) {
-        info.local = from_sockaddr(local);
+    info.local = from.at;
+    if (from.any_address) {
+        sockaddr_storage local{};
+        size = sizeof local;
+        if (::getsockname(fd, reinterpret_cast<sockaddr*>(&local), &size) == 0) {
+            info.local = from_sockaddr(local);
+        }
     }
     const bool queued = s.queued, to_flush = s.to_flush, starved = s.starved;  // of the slot, not of the connection
     const std::uint32_t slot = s.slot;
@@ -125,8 +126,7 @@ bool operations::accept_one(std::uint32_t listener) {
     }
     _counts.accepted.add();
     ++_open;
-    queue(s);
-    return true;
+    return true;  // its first event, which is there at once, opens it
 }
 
 void operations::refuse_unseen(int fd) noexcept {

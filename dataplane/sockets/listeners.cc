@@ -2,9 +2,11 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
@@ -58,6 +60,18 @@ process::result<shard::endpoint> local_endpoint(int fd) {
     return from_sockaddr(address);
 }
 
+bool is_any(const shard::endpoint& e) noexcept {
+    const auto from = e.address.begin() + (shard::is_ipv4(e) ? 12 : 0);
+    return std::all_of(from, e.address.end(), [](std::uint8_t octet) { return octet == 0; });
+}
+
+/// Starts listening. Accepted connections inherit TCP_NODELAY: replies of a turn are one send, and never wait.
+bool start(const descriptor& socket, int backlog) noexcept {
+    const int yes = 1;
+    return ::setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) == 0 &&
+           ::listen(socket.get(), backlog) == 0;
+}
+
 /// A socket bound to `at`, not listening. errno if there is none.
 descriptor bound_socket(const shard::endpoint& at, bool shared) {
     sockaddr_storage address;
@@ -90,7 +104,7 @@ process::result<std::vector<listening_socket>> bind_for_all(const shard::endpoin
     }
     for (std::size_t i = 0; i < shards; ++i) {
         descriptor socket = bound_socket(where, true);
-        if (!socket || ::listen(socket.get(), backlog) != 0) {
+        if (!socket || !start(socket, backlog)) {
             return cannot_listen(at, errno);
         }
         auto local = local_endpoint(socket.get());
@@ -98,7 +112,7 @@ process::result<std::vector<listening_socket>> bind_for_all(const shard::endpoin
             return tl::unexpected(std::move(local.error()));
         }
         where = *local;
-        sockets.push_back({.socket = std::move(socket), .listener = 0, .at = where});
+        sockets.push_back({.socket = std::move(socket), .listener = 0, .at = where, .any_address = is_any(where)});
     }
     return sockets;
 }
@@ -110,17 +124,17 @@ process::result<std::vector<listening_socket>> share(std::vector<descriptor> inh
     for (descriptor& socket : inherited) {
         // The backlog of the unit or the process before us may be another; calling again only changes that.
         if (::fcntl(socket.get(), F_SETFL, O_NONBLOCK) != 0 || ::fcntl(socket.get(), F_SETFD, FD_CLOEXEC) != 0 ||
-            ::listen(socket.get(), backlog) != 0) {
+            !start(socket, backlog)) {
             return cannot_listen(at, errno);
         }
-        sockets.push_back({.socket = std::move(socket), .listener = 0, .at = at});
+        sockets.push_back({.socket = std::move(socket), .listener = 0, .at = at, .any_address = is_any(at)});
     }
     for (std::size_t i = 0; sockets.size() < shards; ++i) {
         descriptor copy(::fcntl(sockets[i].socket.get(), F_DUPFD_CLOEXEC, 0));
         if (!copy) {
             return cannot_listen(at, errno);
         }
-        sockets.push_back({.socket = std::move(copy), .listener = 0, .at = at});
+        sockets.push_back({.socket = std::move(copy), .listener = 0, .at = at, .any_address = is_any(at)});
     }
     return sockets;
 }

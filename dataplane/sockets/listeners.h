@@ -20,6 +20,7 @@ struct listening_socket {
     process::descriptor socket;
     std::uint16_t listener = 0;  ///< index in the list that was opened
     shard::endpoint at;          ///< where it really listens: the port is the kernel's if 0 was asked for
+    bool any_address = false;    ///< on 0.0.0.0 or [::]
 };
 
 /// The listening sockets of one shard.

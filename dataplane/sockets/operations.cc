@@ -152,7 +152,7 @@ bool operations::next_deadline(shard::connection& out) {
 }
 
 bool operations::may_sleep() const noexcept {
-    return _ready.empty() && _unsent.empty() && (_reactor.acceptable().empty() || _now < _accept_after);
+    return !_served && _ready.empty() && _unsent.empty() && (_reactor.acceptable().empty() || _now < _accept_after);
 }
 
 void operations::sleep(shard::instant until) {

@@ -102,7 +102,8 @@ public:
     /// Sends what was committed, ends what was finished.
     void end_turn();
 
-    /// Nothing is to be done before the kernel, a timer or another thread says so.
+    /// This turn found nothing, and nothing is to be done before the kernel, a timer or another thread says so. A turn
+    /// that served somebody is followed by another look: under load that spares going to sleep and back.
     bool may_sleep() const noexcept;
     /// Sleeps, at most until the next timer or `until`. Between `waker_state().announce()` and `.woken()`.
     void sleep(shard::instant until);
@@ -124,7 +125,7 @@ private:
     socket_state* find_counted(shard::connection c) noexcept;
 
     void collect();
-    void accept_some();
+    bool accept_some();
     bool accept_one(std::uint32_t listener);
     void refuse_unseen(int fd) noexcept;
     void queue(socket_state& s) noexcept;
@@ -169,6 +170,7 @@ private:
     std::vector<std::uint32_t> _ready;  ///< slots to serve in the next turn
     std::vector<std::uint32_t> _batch;  ///< slots of this turn, from _batch_at on
     std::size_t _batch_at = 0;
+    bool _served = false;                 ///< the turn had anything to serve
     std::vector<std::uint32_t> _unsent;   ///< slots to flush at the end of the turn
     std::vector<std::uint32_t> _starved;  ///< slots whose reserve found no block in the pool
     std::span<const char> _offered;

@@ -15,22 +15,26 @@
 namespace postern::sockets {
 namespace {
 
-constexpr unsigned busy_turns = 16;  ///< turns that find connections ready before Asio is asked as well
-constexpr int discards_in_turn = 4;  ///< recvs of one ending connection
+constexpr unsigned turns_between_polls = 8;  ///< an awake shard asks Asio every so often; sleeping does so too
+constexpr int discards_in_turn = 4;          ///< recvs of one ending connection
 
 }  // namespace
 
 void operations::begin_turn() {
     _now = _options.clock();
     _counts.turns.add();
+    accept_some();
     collect();
-    if (_ready.empty() || ++_turns_since_poll >= busy_turns) {
+    if (++_turns_since_poll >= turns_between_polls) {
         _turns_since_poll = 0;
         _reactor.poll();
+        if (accept_some()) {
+            collect();
+        }
     }
-    accept_some();
     _batch.swap(_ready);
     _batch_at = 0;
+    _served = !_batch.empty();
 }
 
 void operations::collect() {
@@ -49,6 +53,11 @@ void operations::collect() {
         }
         if ((event.events & EPOLLRDHUP) != 0) {
             s.peer_ending = true;
+        }
+        if (s.fresh && (event.events & EPOLLIN) != 0) {
+            // The first event of a connection, in the turn that will greet it. A FIN alone shows as readable too.
+            char octet = 0;
+            s.info.early_octets = !s.peer_ending || ::recv(s.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
         }
         if ((event.events & (EPOLLIN | EPOLLRDHUP)) != 0) {
             s.readable = true;
@@ -124,12 +133,8 @@ operations::step operations::advance(socket_state& s) {
     }
     if (s.fresh) {
         s.fresh = false;
-        // As late as can be: the greeting goes out at the end of this turn.
-        char octet = 0;
-        s.info.early_octets = ::recv(s.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
         if (s.info.early_octets) {
             _counts.early_octets.add();
-            s.readable = true;
         }
         return {callback::opened, s.id()};
     }

@@ -123,14 +123,16 @@ bool operations::send(socket_state& s) noexcept {
         }
     }
     const bool all = b == nullptr;
+    // The FIN that follows at once shares the last segment.
+    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (all && s.now == phase::unsent && !s.peer_ended ? MSG_MORE : 0);
     ssize_t sent = 0;
     if (count == 1) {
-        sent = ::send(s.fd, parts[0].iov_base, total, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = ::send(s.fd, parts[0].iov_base, total, flags);
     } else if (count > 1) {
         msghdr message{};
         message.msg_iov = parts.data();
         message.msg_iovlen = count;
-        sent = ::sendmsg(s.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        sent = ::sendmsg(s.fd, &message, flags);
     }
     if (sent < 0) {
         if (errno == EINTR) {

@@ -133,7 +133,7 @@ private:
     void data_answered(work& w, const relay::reply& said);
     void final_answered(work& w, const relay::reply& said);
     void broken_off(work& w, const relay::reply& said);
-    void end_transaction(work& w, const relay::reply& said);
+    void end_transaction(work& w, std::string_view last);
 
     std::uint32_t next_serial() noexcept;
 
@@ -166,7 +166,8 @@ private:
     recipients::lookup_batch _batch;
     recipients::normal_address _address;  ///< of the command being parsed
     std::vector<lookup> _lookups;
-    std::vector<char> _paths;
+    std::vector<char> _paths;  ///< of all lookups, at their longest
+    std::size_t _paths_used = 0;
     relay::event _event;
 
     std::vector<std::unique_ptr<session_chunk>> _sessions;  ///< by slot

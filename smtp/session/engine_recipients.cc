@@ -133,8 +133,12 @@ void engine::look_up(work& w, std::string_view path, std::uint32_t number) {
         resolve();
     }
     const std::size_t cookie = _batch.size();
-    char* const kept = _paths.data() + cookie * protocol::longest_path;
+    if (cookie == 0) {
+        _paths_used = 0;
+    }
+    char* const kept = _paths.data() + _paths_used;
     std::memcpy(kept, path.data(), path.size());
+    _paths_used += path.size();
     _lookups[cookie] = {.connection = w.connection(),
                         .transaction = _transactions[w.session().transaction].serial,
                         .number = number,

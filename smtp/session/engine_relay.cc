@@ -22,6 +22,13 @@ public:
         _octets[_size - 2] = '\r';
         _octets[_size - 1] = '\n';
     }
+    explicit line(protocol::reply own) noexcept : _size(protocol::text(own).size()) {
+        std::memcpy(_octets.data(), protocol::text(own).data(), _size);
+    }
+    /// Where only a refusal can be meant: anything else must never look like an acceptance to the client.
+    static line refusal(const relay::reply& of) noexcept {
+        return of.code >= 400 ? line(of) : line(protocol::reply::busy);
+    }
     std::string_view view() const noexcept { return {_octets.data(), _size}; }
 
 private:
@@ -110,7 +117,7 @@ void engine::data_answered(work& w, const relay::reply& said) {
         _transactions[s.transaction].progress = 0;
         say(w, line(said).view());
     } else {
-        end_transaction(w, said);
+        end_transaction(w, line::refusal(said).view());
     }
     if (!w.gone()) {
         wait(w, s.state == session_state::content ? _context.settings.timeouts.data : _context.settings.timeouts.idle);
@@ -124,19 +131,24 @@ void engine::final_answered(work& w, const relay::reply& said) {
         broken_off(w, said);
         return;
     }
-    (is_success(said) ? _context.count.messages : _context.count.messages_refused).add();
-    end_transaction(w, said);
+    if (is_success(said)) {
+        _context.count.messages.add();
+        end_transaction(w, line(said).view());
+    } else {
+        _context.count.messages_refused.add();
+        end_transaction(w, line::refusal(said).view());
+    }
     if (!w.gone()) {
         wait(w, _context.settings.timeouts.idle);
         read_again(w);
     }
 }
 
-/// The relay's transaction is over with `said`, and so is the session's.
-void engine::end_transaction(work& w, const relay::reply& said) {
+/// The relay's transaction is over with `last`, and so is the session's.
+void engine::end_transaction(work& w, std::string_view last) {
     _transactions[w.session().transaction].relay = relay_state::none;
     drop_transaction(w);
-    say(w, line(said).view());
+    say(w, last);
 }
 
 void engine::broken_off(work& w, const relay::reply& said) {
@@ -146,12 +158,12 @@ void engine::broken_off(work& w, const relay::reply& said) {
         case session_state::awaiting_data:
         case session_state::awaiting_final:
             _context.count.messages_refused.add();
-            end_transaction(w, said);
+            end_transaction(w, line::refusal(said).view());
             break;
         case session_state::content:
             _context.count.messages_refused.add();
             t.relay = relay_state::broken_off;
-            t.last_word = keep(line(said).view());
+            t.last_word = keep(line::refusal(said).view());
             t.refused_by_relay = true;
             t.progress = 0;
             s.relay_behind = false;
@@ -161,7 +173,7 @@ void engine::broken_off(work& w, const relay::reply& said) {
             return;
         case session_state::transaction:
             t.relay = relay_state::broken_off;
-            t.last_word = keep(line(said).view());
+            t.last_word = keep(line::refusal(said).view());
             t.asked = 0;
             if (t.queue != no_block) {
                 recipient_queue& queue = _queues[t.queue];

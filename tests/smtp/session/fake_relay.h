@@ -148,23 +148,26 @@ public:
     bool idle() const override { return _events.empty(); }
     void flush() override {}
 
-    // What the test makes the relay do of itself, to the one open transaction.
+    // What the test makes the relay do of itself, to one transaction: the only one that is open unless it is named.
 
-    void abort(std::string_view text) {
-        const relay::transaction_id id = only();
+    using chosen = std::optional<relay::transaction_id>;
+    void abort(std::string_view text, chosen which = {}) {
+        const relay::transaction_id id = which.value_or(only());
         note_content(_open.at(id.slot));
         log.emplace_back("aborted");
         _open.erase(id.slot);
         say(relay::event_kind::aborted, id, std::string(text));
     }
-    void answer_recipient(std::string_view text) { say(relay::event_kind::recipient, only(), std::string(text)); }
-    void answer_final(std::string_view text) {
-        const relay::transaction_id id = only();
+    void answer_recipient(std::string_view text, chosen which = {}) {
+        say(relay::event_kind::recipient, which.value_or(only()), std::string(text));
+    }
+    void answer_final(std::string_view text, chosen which = {}) {
+        const relay::transaction_id id = which.value_or(only());
         _open.erase(id.slot);
         say(relay::event_kind::final, id, std::string(text));
     }
-    void answer_data(std::string_view text) {
-        const relay::transaction_id id = only();
+    void answer_data(std::string_view text, chosen which = {}) {
+        const relay::transaction_id id = which.value_or(only());
         say(relay::event_kind::data, id, std::string(text));
         if (text.substr(0, 3) == "354") {
             _open.at(id.slot).in_data = true;
@@ -172,12 +175,12 @@ public:
             _open.erase(id.slot);
         }
     }
-    void credit(std::size_t room) {
+    void credit(std::size_t room, chosen which = {}) {
         room_left = room;
         relay::event e;
         e.kind = relay::event_kind::credit;
         e.count = 1;
-        e.id = only();
+        e.id = which.value_or(only());
         _events.push_back(e);
     }
     /// An event that nobody asked for.
@@ -185,8 +188,15 @@ public:
         say(kind, id, std::string(text));
     }
     std::size_t open_transactions() const { return _open.size(); }
+    std::vector<relay::transaction_id> open_ids() const {
+        std::vector<relay::transaction_id> all;
+        for (const auto& [slot, one] : _open) {
+            all.push_back(one.id);
+        }
+        return all;
+    }
     relay::transaction_id only() const {
-        require(_open.size() == 1, "exactly one transaction is open");
+        require(!_open.empty(), "no transaction is open");
         return _open.begin()->second.id;
     }
 

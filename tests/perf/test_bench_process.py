@@ -7,16 +7,14 @@ import pathlib
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "perf"))
+from benches import machine, record, running, swaps
 
-from benches import machine, record, running, swaps  # noqa: E402
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ the server did not give, and no session hangs past its timeout."""
 import time
 
 import pytest
-from lib.downstream import ScriptedServer, free_port
-from lib.smtp import Client, timed
-from lib.system import System
+from downstream import ScriptedServer, free_port
+from smtp import Client, timed
+from system import System
 
 LISTED = "alice@example.com"
 SECONDS = 2  # every relay timeout

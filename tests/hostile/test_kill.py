@@ -8,9 +8,9 @@ import re
 import threading
 
 import pytest
-from lib.downstream import Postfix, wait_until
-from lib.smtp import Client, rcpt_reply
-from lib.system import System
+from downstream import Postfix, wait_until
+from smtp import Client, rcpt_reply
+from system import System
 
 BOTH = [f"both{number}@example.com" for number in range(40)]
 LISTS = {
@@ -56,7 +56,7 @@ class Senders(threading.Thread):
 
 def list_of(system):
     """Which list control has; fails if it is neither, whole."""
-    exported = {line.split(",")[0] for line in system.ctl("export", "example.com").splitlines()[1:] if line}
+    exported = {line.split(",")[0] for line in system.ctl("export", "--domain", "example.com").splitlines()[1:] if line}
     found = [name for name, addresses in LISTS.items() if exported == set(addresses)]
     assert found, f"neither list: {len(exported)} addresses, {len(exported - set(LISTS['a']))} not in a, {len(exported - set(LISTS['b']))} not in b"
     return found[0]

@@ -1,9 +1,9 @@
 """Table files that are cut, changed or foreign, offered to a running edge: refused with a reason, and the table in force stays."""
 
 import pytest
-from lib.downstream import free_port
-from lib.smtp import rcpt_reply
-from lib.system import System
+from downstream import free_port
+from smtp import rcpt_reply
+from system import System
 
 LISTED = "alice@example.com"
 

@@ -6,8 +6,8 @@ import smtplib
 import subprocess
 
 import pytest
-from lib.downstream import Postfix
-from lib.system import System
+from downstream import Postfix
+from system import System
 
 LISTED = "alice@example.com"
 STRANGER = "nobody@example.com"

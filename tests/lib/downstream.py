@@ -11,14 +11,9 @@ import subprocess
 import threading
 import time
 
+from postern import free_port
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def free_port():
-    """A port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def wait_until(condition, seconds, what):

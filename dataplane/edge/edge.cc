@@ -4,10 +4,12 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include <array>
+#include <algorithm>
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -212,6 +214,7 @@ struct running_edge::state final : process_view {
     void end();
     void wait_for_signal();
     void drain_within(std::chrono::seconds most);
+    void release_when_empty();
     void shard_ended();
 
     void counters(const std::function<void(std::string_view, std::uint64_t)>& sink) const override;
@@ -238,6 +241,7 @@ struct running_edge::state final : process_view {
     asio::io_context context{1};
     asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
     asio::signal_set signals{context, SIGTERM, SIGINT, SIGHUP};
+    asio::steady_timer empty_again{context};
     socket_server server;
     bool draining = false;
     std::size_t shards_left = 0;
@@ -327,14 +331,37 @@ void running_edge::state::wait_for_signal() {
 }
 
 void running_edge::state::drain_within(std::chrono::seconds most) {
-    if (!draining) {
-        draining = true;
+    const bool first = !std::exchange(draining, true);
+    if (first) {
         process::notify_service_manager("STOPPING=1");
     }
     limits.drain();
     for (const auto& worker : workers) {
+        if (first) {
+            worker->loop.hold(true);
+        }
         worker->loop.drain(most);
     }
+    if (first) {
+        release_when_empty();
+    }
+}
+
+void running_edge::state::release_when_empty() {
+    const bool empty =
+        std::all_of(workers.begin(), workers.end(), [](const auto& w) { return w->counts.sessions_open.get() == 0; });
+    if (empty) {
+        for (const auto& worker : workers) {
+            worker->loop.hold(false);
+        }
+        return;
+    }
+    empty_again.expires_after(std::chrono::milliseconds(20));
+    empty_again.async_wait([this](const boost::system::error_code& cancelled) {
+        if (!cancelled) {
+            release_when_empty();
+        }
+    });
 }
 
 void running_edge::state::shard_ended() {

@@ -247,8 +247,8 @@ result<descriptor> create_edge_socket(const std::string& path, const std::option
     const int error = errno;
     ::umask(before);
     if (bound != 0) {
-        return tl::unexpected(errno_text("create the edge socket", path, error) +
-                              " (edge.socket); its folder must exist and be writable");
+        return tl::unexpected(errno_text("create the edge socket", path, error) + " (edge.socket); " +
+                              (error == ENOENT ? "create the folder, or name another" : "it must be writable"));
     }
     if (owner && ::lchown(path.c_str(), owner->user, owner->group) != 0) {
         return tl::unexpected(errno_text("give to " + owner->name, path, errno));

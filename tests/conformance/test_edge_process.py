@@ -53,6 +53,7 @@ def test_a_listed_recipient_is_delivered_and_a_stranger_rejected(serving):
     with Client(serving.port) as client:
         client.say("EHLO client.example")
         assert client.deliver([STRANGER], b"x\r\n") == "550 5.1.1 Invalid recipient"
+        assert client.say("RSET").startswith("250")
         assert client.deliver([LISTED], b"Subject: one\r\n\r\nhello\r\n").startswith("250")
         assert client.say("MAIL FROM:<a@elsewhere.example>").startswith("250")
         assert client.say("RCPT TO:<someone@elsewhere.example>").startswith("550 5.7.1")
@@ -106,8 +107,10 @@ def test_sigterm_ends_clean_and_lets_a_message_finish(serving):
         assert client.say("DATA").startswith("354")
         serving.process.send_signal(signal.SIGTERM)
         wait_for(lambda: serving.log("draining"))
-        with Client(serving.port) as late:
-            assert late.greeting.startswith("421 4.3.2")
+        # Whichever shard the kernel gives them to.
+        for _ in range(20):
+            with Client(serving.port) as late:
+                assert late.greeting.startswith("421 4.3.2")
         client.send(b"Subject: late\r\n\r\nstill taken\r\n.\r\n")
         assert client.reply().startswith("250")
     assert serving.stop() == 0
@@ -162,6 +165,7 @@ def test_root_becomes_the_configured_user(tmp_path):
     edge = Edge(tmp_path, {"edge": {"user": "nobody"}})
     with edge:
         build_table(edge, "base-1", [LISTED], free_port(), 1)
+        (edge.tables / "base-1").chmod(0o644)
         edge.put_in_force("base-1")
         assert os.stat(f"/proc/{edge.process.pid}").st_uid == os.stat(edge.state).st_uid != 0
     with edge:

@@ -29,8 +29,8 @@ TEST(settings, absent_keys_leave_their_defaults) {
 }
 
 TEST(settings, values_are_read) {
-    settings_file file(
-        "top = \"x\"\n[limits]\nnumber = 1_000\nyes = false\nchoice = \"b\"\nnames = [\"p\", \"q\"]\n", "x.toml");
+    settings_file file("top = \"x\"\n[limits]\nnumber = 1_000\nyes = false\nchoice = \"b\"\nnames = [\"p\", \"q\"]\n",
+                       "x.toml");
     auto root = file.root();
     std::string top;
     root.text("top", top);
@@ -53,7 +53,8 @@ TEST(settings, values_are_read) {
 
 TEST(settings, each_wrong_value_names_file_line_key_value_and_remedy) {
     settings_file file(
-        "[s]\nlow = 0\nword = 5\nflag = \"true\"\npick = \"d\"\nlist = [1]\nreal = 1.5\nnul = \"a\\u0000b\"\n", "x.toml");
+        "[s]\nlow = 0\nword = 5\nflag = \"true\"\npick = \"d\"\nlist = [1]\nreal = 1.5\nnul = \"a\\u0000b\"\n",
+        "x.toml");
     auto section = file.root().table("s");
     int number = 3;
     std::string text;
@@ -100,8 +101,7 @@ TEST(settings, one_bracket_where_two_are_wanted_says_so) {
 TEST(settings, a_key_where_a_section_is_wanted_says_so) {
     settings_file file("s = 1\n", "x.toml");
     EXPECT_FALSE(file.root().table("s").present());
-    EXPECT_THAT(file.finish(),
-                ElementsAre("x.toml:1: s = 1: it must be a section; write [s] on a line of its own"));
+    EXPECT_THAT(file.finish(), ElementsAre("x.toml:1: s = 1: it must be a section; write [s] on a line of its own"));
 }
 
 TEST(settings, what_is_not_toml_is_one_error_with_its_line) {

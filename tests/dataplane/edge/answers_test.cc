@@ -49,12 +49,11 @@ TEST_F(answers, a_table_is_prepared_compared_committed_shown_and_rolled_back) {
     EXPECT_EQ(say("table diff"), json::parse(R"({"ok":true,"from":null,"to":{"base":"b1","overlay":null,"addresses":1},
         "domains_added":["example.com"],"domains_removed":[],"domains_changed":[]})"));
     EXPECT_EQ(say("table commit 5"), json::parse(R"({"ok":true,"generation":5,"base":"b1","overlay":null})"));
-    EXPECT_EQ(say("table prepare - o1"), json::parse(std::string(R"({"ok":true,"prepared":{"base":)") + b1 +
-                                                     R"(,"overlay":)" + o1 + "}}"));
+    EXPECT_EQ(say("table prepare - o1"),
+              json::parse(std::string(R"({"ok":true,"prepared":{"base":)") + b1 + R"(,"overlay":)" + o1 + "}}"));
     EXPECT_EQ(say("table commit"), json::parse(R"({"ok":true,"generation":6,"base":"b1","overlay":"o1"})"));
-    EXPECT_EQ(say("show table"),
-              json::parse(std::string(R"({"ok":true,"loaded":true,"generation":6,"base":)") + b1 + R"(,"overlay":)" +
-                          o1 + R"(,"addresses":2,"domains":1,
+    EXPECT_EQ(say("show table"), json::parse(std::string(R"({"ok":true,"loaded":true,"generation":6,"base":)") + b1 +
+                                             R"(,"overlay":)" + o1 + R"(,"addresses":2,"domains":1,
         "manifest":[{"generation":6,"base":"b1","overlay":"o1"},{"generation":5,"base":"b1","overlay":null}],
         "kept":[{"generation":5,"base":"b1","overlay":null}],"prepared":null})"));
     EXPECT_EQ(say("table rollback"), json::parse(R"({"ok":true,"generation":7,"base":"b1","overlay":null})"));

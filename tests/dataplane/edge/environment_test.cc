@@ -130,8 +130,7 @@ TEST_F(environment_test, a_socket_that_is_in_use_is_left_alone_and_a_stale_one_r
     {
         const auto first = create_edge_socket(settings.socket, std::nullopt);
         ASSERT_TRUE(first);
-        EXPECT_THAT(create_edge_socket(settings.socket, std::nullopt).error(),
-                    HasSubstr("another process listens on"));
+        EXPECT_THAT(create_edge_socket(settings.socket, std::nullopt).error(), HasSubstr("another process listens on"));
         EXPECT_TRUE(connects());
     }
     EXPECT_FALSE(connects());

@@ -45,8 +45,7 @@ private:
     process::descriptor _open;
 };
 
-inline recipients::domain_section domain(const std::string& name,
-                                         recipients::mode mode = recipients::mode::enforce) {
+inline recipients::domain_section domain(const std::string& name, recipients::mode mode = recipients::mode::enforce) {
     recipients::domain_section section;
     recipients::domain_settings settings;
     settings.id = 1;

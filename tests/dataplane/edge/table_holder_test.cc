@@ -22,7 +22,8 @@ struct table_holder_test : ::testing::Test {
 
     /// As the next process would find it.
     void restart() {
-        holder = std::make_unique<table_holder>(state.fd(), tables.fd(), [this] { waits.push_back(listed_by_shards()); });
+        holder =
+            std::make_unique<table_holder>(state.fd(), tables.fd(), [this] { waits.push_back(listed_by_shards()); });
         holder->load_last_good();
     }
 
@@ -130,9 +131,18 @@ TEST_F(table_holder_test, what_is_refused_leaves_the_table_in_force_and_nothing_
     std::filesystem::create_directory(tables.path("folder"));
     std::filesystem::create_symlink(tables.path("b1"), tables.path("link"));
     ASSERT_EQ(::mkfifo(tables.path("fifo").c_str(), 0600), 0);
-    for (const auto& [base_name, overlay_name] : std::vector<std::pair<std::string, std::string>>{
-             {"absent", ""}, {"cut", ""}, {"empty", ""}, {"text", ""}, {"folder", ""}, {"link", ""}, {"fifo", ""},
-             {"o2", ""}, {"b1", "b2"}, {"b1", "o2"}, {"", "o2"}, {"", "absent"}}) {
+    for (const auto& [base_name, overlay_name] : std::vector<std::pair<std::string, std::string>>{{"absent", ""},
+                                                                                                  {"cut", ""},
+                                                                                                  {"empty", ""},
+                                                                                                  {"text", ""},
+                                                                                                  {"folder", ""},
+                                                                                                  {"link", ""},
+                                                                                                  {"fifo", ""},
+                                                                                                  {"o2", ""},
+                                                                                                  {"b1", "b2"},
+                                                                                                  {"b1", "o2"},
+                                                                                                  {"", "o2"},
+                                                                                                  {"", "absent"}}) {
         ASSERT_TRUE(holder->prepare("b2", ""));
         const auto refused = holder->prepare(base_name, overlay_name);
         ASSERT_FALSE(refused) << base_name << " " << overlay_name;

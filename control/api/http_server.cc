@@ -30,6 +30,7 @@
 #include <condition_variable>
 #include <exception>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -204,6 +205,7 @@ struct http_server::state {
     std::atomic<std::uint64_t> requests{0};
     std::atomic<std::uint64_t> open{0};
     std::atomic<bool> stopping{false};
+    std::set<beast::tcp_stream*> streams;  ///< of all connections; on the I/O thread only
     std::mutex mutex;
     std::condition_variable changed;
     std::size_t busy = 0;  ///< requests between their head and the end of their answer; under `mutex`
@@ -488,10 +490,19 @@ asio::awaitable<void> http_server::state::connection(tcp::socket socket) {
         std::atomic<std::uint64_t>& count;
         ~counting() { --count; }
     } at_end{open};
+    if (stopping) {
+        co_return;
+    }
     const bool loopback = peer_address(socket).is_loopback();
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     beast::tcp_stream below(std::move(socket));
+    const struct listing {
+        std::set<beast::tcp_stream*>& in;
+        beast::tcp_stream* what;
+        ~listing() { in.erase(what); }
+    } at_close{streams, &below};
+    streams.insert(&below);
     try {
         if (tls) {
             beast::ssl_stream<beast::tcp_stream&> stream(below, *tls);
@@ -640,7 +651,12 @@ void http_server::stop(std::chrono::milliseconds grace) {
         std::unique_lock lock(_state->mutex);
         _state->changed.wait_for(lock, grace, [this] { return _state->busy == 0; });
     }
-    _state->io.stop();
+    // Every coroutine ends by itself once its connection is closed, and with the last one the thread.
+    asio::post(_state->io, [this] {
+        for (beast::tcp_stream* const each : _state->streams) {
+            each->close();
+        }
+    });
     if (_state->thread.joinable()) {
         _state->thread.join();
     }

@@ -31,17 +31,13 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "release: judged on the release build (speed, memory)")
     config.addinivalue_line("markers", "threads: runs against the ThreadSanitizer build")
     config.stash[FACTS] = []
-
-
-def built(name):
-    """The folder of the programs of one build, by the environment or the default places."""
-    if os.environ.get("POSTERN_BIN"):
-        return pathlib.Path(os.environ["POSTERN_BIN"])
-    for preset in (name, "asan", "bench", "release", "tsan"):
-        folder = ROOT / "build" / preset / "bin"
-        if folder.is_dir():
-            return folder
-    raise pytest.UsageError("no build found: build first (./dev test), or set POSTERN_BIN to a folder of programs")
+    # One folder of programs for every helper: tests/lib reads the same variable.
+    if "POSTERN_BIN" not in os.environ:
+        for preset in ("asan", "bench", "release", "tsan"):
+            folder = ROOT / "build" / preset / "bin"
+            if folder.is_dir():
+                os.environ["POSTERN_BIN"] = str(folder)
+                break
 
 
 @pytest.fixture(scope="session")
@@ -50,14 +46,16 @@ def full(request):
 
 
 @pytest.fixture(scope="session")
-def build(request):
-    return os.environ.get("POSTERN_BUILD") or built("asan").parent.name
+def binaries():
+    """The folder of the programs under test."""
+    if "POSTERN_BIN" not in os.environ:
+        pytest.fail("no build found: build first (./dev test), or set POSTERN_BIN to a folder of programs")
+    return pathlib.Path(os.environ["POSTERN_BIN"]).resolve()
 
 
 @pytest.fixture(scope="session")
-def binaries():
-    """The folder of the programs under test."""
-    return built("asan")
+def build(binaries):
+    return os.environ.get("POSTERN_BUILD") or binaries.parent.name
 
 
 @pytest.fixture

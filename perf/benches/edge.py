@@ -44,9 +44,10 @@ def make_addresses(count, domain, seed=1):
 
 
 class Edge:
-    """`downstream`: port of the mail server that listed recipients are passed to; without one they get 451."""
+    """`downstream`: port of the mail server that listed recipients are passed to; without one they get 451. `more`: further sections of
+    edge.toml."""
 
-    def __init__(self, folder, binaries, shards=1, core=None, downstream=0):
+    def __init__(self, folder, binaries, shards=1, core=None, downstream=0, more=""):
         self.folder = pathlib.Path(folder)
         self.binaries = binaries
         self._downstream = downstream
@@ -54,7 +55,7 @@ class Edge:
         for part in ("state", "tables"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         configuration = self.folder / "edge.toml"
-        configuration.write_text(_CONFIGURATION.format(folder=self.folder, shards=shards), encoding="utf-8")
+        configuration.write_text(_CONFIGURATION.format(folder=self.folder, shards=shards) + more, encoding="utf-8")
         self._log = open(self.folder / "edge.log", "wb")
         self.process = start([binaries / "postern-edge", "--config", configuration], core, stderr=self._log)
         self.pid = self.process.pid

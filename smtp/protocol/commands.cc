@@ -211,6 +211,9 @@ tl::expected<command, reply> parse(const command_spec& spec, std::string_view li
     if (const auto done = spec.parse(trimmed(line.substr(spec.name.size())), in, out); !done) {
         return refused(done.error());
     }
+    if (kinds.high) {
+        return refused(reply::bad_octets);  // in a source route: all else was looked at
+    }
     return out;
 }
 

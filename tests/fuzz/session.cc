@@ -134,18 +134,17 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     };
     // The relay's answers come when the input says so.
     const auto silence = [&] {
-        w.relay.answers.recipient.assign(1, std::nullopt);
-        w.relay.answers.data.assign(1, std::nullopt);
-        w.relay.answers.final.assign(1, std::nullopt);
+        w.relay.answers.recipient.assign(300, std::nullopt);
+        w.relay.answers.data.assign(300, std::nullopt);
+        w.relay.answers.final.assign(300, std::nullopt);
     };
     clients.push_back({w.loop.connect(), {}});
     while (!in.empty()) {
         silence();
         const std::uint8_t op = in.octet();
         client& one = clients[op % clients.size()];
-        const std::vector<relay::transaction_id> open = w.relay.open_ids();
-        const std::optional<relay::transaction_id> transaction =
-            open.empty() ? std::nullopt : std::optional(open[op % open.size()]);
+        const auto wishes = w.relay.wishes();
+        const auto wish = wishes.empty() ? session::testing::fake_relay::wish{} : wishes[op % wishes.size()];
         const std::uint8_t what = in.octet();
         switch (what % 16) {
             case 0:
@@ -175,29 +174,29 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 w.loop.advance(std::chrono::seconds(what));
                 break;
             case 10:
-                if (transaction) {
-                    w.relay.answer_recipient(answers[what / 16 % 4], transaction);
+                if (wish.recipient) {
+                    w.relay.answer_recipient(answers[what / 16 % 4], wish.id);
                 }
                 break;
             case 11:
-                if (transaction) {
-                    w.relay.answer_data(what < 128 ? "354 Go ahead" : answers[what / 16 % 6], transaction);
+                if (wish.data) {
+                    w.relay.answer_data(what < 128 ? "354 Go ahead" : answers[what / 16 % 6], wish.id);
                 }
                 break;
             case 12:
-                if (transaction) {
+                if (wish.final) {
                     acknowledged += what < 128 ? 1 : 0;
-                    w.relay.answer_final(what < 128 ? "250 2.0.0 Delivered" : answers[what / 16 % 6], transaction);
+                    w.relay.answer_final(what < 128 ? "250 2.0.0 Delivered" : answers[what / 16 % 6], wish.id);
                 }
                 break;
             case 13:
-                if (transaction) {
-                    w.relay.abort(answers[1 + what / 16 % 3], transaction);
+                if (!wishes.empty()) {
+                    w.relay.abort(answers[1 + what / 16 % 3], wish.id);
                 }
                 break;
             case 14:
-                if (transaction) {
-                    w.relay.credit(what < 128 ? what / 16 : SIZE_MAX, transaction);
+                if (wish.credit) {
+                    w.relay.credit(what < 128 ? what / 16 : SIZE_MAX, wish.id);
                 }
                 break;
             case 15:
@@ -211,16 +210,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             default:
                 break;
         }
-        // What is asked of the relay in these turns is met with silence, however much it is.
-        for (int turns = 0; turns < 200 && w.loop.turn(); ++turns) {
-            silence();
-        }
+        w.loop.settle();
         look();
     }
     for (const client& one : clients) {
         w.loop.stall(one.id, false);
     }
     silence();
+    w.loop.settle();
     w.loop.advance(std::chrono::hours(5));
     look();
     require(w.layer.open_sessions() == 0 && w.transport.open_connections() == 0, "a session outlives its timeouts");

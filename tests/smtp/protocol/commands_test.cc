@@ -122,6 +122,7 @@ TEST(octets, of_commands_are_printable) {
 TEST(octets, over_127_may_only_stand_in_a_path) {
     EXPECT_EQ(parsed("RCPT TO:<\xc3\xb6@example.com>").error(), reply::utf8_address);
     EXPECT_EQ(parsed("MAIL FROM:<\xc3\xb6@example.com>").error(), reply::utf8_address);
+    EXPECT_EQ(parsed("MAIL FROM:<@\xc3\xb6.example:s@example.com>").error(), reply::bad_octets);
     EXPECT_EQ(parsed("EHLO \xc3\xb6").error(), reply::bad_octets);
     EXPECT_EQ(parsed("MAIL FROM:<> X=\xc3\xb6").error(), reply::bad_octets);
     EXPECT_EQ(parsed(std::string_view("NOOP \0", 6)).error(), reply::bad_octets);

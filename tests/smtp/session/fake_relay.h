@@ -83,19 +83,18 @@ public:
         return true;
     }
     void recipient(relay::transaction_id id, std::string_view path, bool listed) override {
-        open(id);
+        transaction& t = open(id);
         log.push_back("recipient <" + std::string(path) + "> " + (listed ? "listed" : "unlisted"));
-        say(relay::event_kind::recipient, id, next(answers.recipient, "250 2.1.5 OK"));
+        ++t.asked;
+        if (const auto answer = next(answers.recipient, "250 2.1.5 OK")) {
+            answer_recipient(*answer, id);
+        }
     }
     void data(relay::transaction_id id) override {
-        open(id);
+        open(id).data_asked = true;
         log.emplace_back("data");
-        const auto answer = next(answers.data, "354 Go ahead");
-        say(relay::event_kind::data, id, answer);
-        if (answer && answer->substr(0, 3) == "354") {
-            open(id).in_data = true;
-        } else if (answer) {
-            _open.erase(id.slot);
+        if (const auto answer = next(answers.data, "354 Go ahead")) {
+            answer_data(*answer, id);
         }
     }
     std::size_t room(relay::transaction_id id) const override {
@@ -118,10 +117,9 @@ public:
         note_content(t);
         log.emplace_back("end");
         t.in_data = false;
-        const auto answer = next(answers.final, "250 2.0.0 Delivered");
-        say(relay::event_kind::final, id, answer);
-        if (answer) {
-            _open.erase(id.slot);
+        t.end_told = true;
+        if (const auto answer = next(answers.final, "250 2.0.0 Delivered")) {
+            answer_final(*answer, id);
         }
     }
     void abandon(relay::transaction_id id) override {
@@ -143,6 +141,15 @@ public:
         }
         out = _events.front();
         _events.pop_front();
+        // A transaction that the server's side has ended is over when the session hears of it, not before.
+        const auto found = _open.find(out.id.slot);
+        if (found != _open.end() && found->second.id == out.id) {
+            const bool refused_data = out.kind == relay::event_kind::data && out.reply.code != 354;
+            found->second.in_data = found->second.in_data || (out.kind == relay::event_kind::data && !refused_data);
+            if (refused_data || out.kind == relay::event_kind::final || out.kind == relay::event_kind::aborted) {
+                _open.erase(found);
+            }
+        }
         return true;
     }
     bool idle() const override { return _events.empty(); }
@@ -153,27 +160,29 @@ public:
     using chosen = std::optional<relay::transaction_id>;
     void abort(std::string_view text, chosen which = {}) {
         const relay::transaction_id id = which.value_or(only());
-        note_content(_open.at(id.slot));
+        transaction& t = open(id);
+        note_content(t);
         log.emplace_back("aborted");
-        _open.erase(id.slot);
-        say(relay::event_kind::aborted, id, std::string(text));
+        t.over = true;
+        say(relay::event_kind::aborted, id, text);
     }
     void answer_recipient(std::string_view text, chosen which = {}) {
-        say(relay::event_kind::recipient, which.value_or(only()), std::string(text));
-    }
-    void answer_final(std::string_view text, chosen which = {}) {
         const relay::transaction_id id = which.value_or(only());
-        _open.erase(id.slot);
-        say(relay::event_kind::final, id, std::string(text));
+        transaction& t = open(id);
+        t.asked -= t.asked == 0 ? 0 : 1;
+        say(relay::event_kind::recipient, id, text);
     }
     void answer_data(std::string_view text, chosen which = {}) {
         const relay::transaction_id id = which.value_or(only());
-        say(relay::event_kind::data, id, std::string(text));
-        if (text.substr(0, 3) == "354") {
-            _open.at(id.slot).in_data = true;
-        } else {
-            _open.erase(id.slot);
-        }
+        transaction& t = open(id);
+        t.data_asked = false;
+        t.over = text.substr(0, 3) != "354";
+        say(relay::event_kind::data, id, text);
+    }
+    void answer_final(std::string_view text, chosen which = {}) {
+        const relay::transaction_id id = which.value_or(only());
+        open(id).over = true;
+        say(relay::event_kind::final, id, text);
     }
     void credit(std::size_t room, chosen which = {}) {
         room_left = room;
@@ -188,10 +197,20 @@ public:
         say(kind, id, std::string(text));
     }
     std::size_t open_transactions() const { return _open.size(); }
-    std::vector<relay::transaction_id> open_ids() const {
-        std::vector<relay::transaction_id> all;
+    /// What a transaction waits for, as far as the server's side has not ended it.
+    struct wish {
+        relay::transaction_id id;
+        bool recipient = false;
+        bool data = false;
+        bool credit = false;
+        bool final = false;
+    };
+    std::vector<wish> wishes() const {
+        std::vector<wish> all;
         for (const auto& [slot, one] : _open) {
-            all.push_back(one.id);
+            if (!one.over) {
+                all.push_back({one.id, one.asked != 0, one.data_asked, one.in_data, one.end_told});
+            }
         }
         return all;
     }
@@ -203,7 +222,11 @@ public:
 private:
     struct transaction {
         relay::transaction_id id;
+        unsigned asked = 0;  ///< recipients without an answer
+        bool data_asked = false;
         bool in_data = false;
+        bool end_told = false;
+        bool over = false;  ///< for the server; the session has not heard of it yet
         std::string content;
     };
 
@@ -218,7 +241,7 @@ private:
         return found->second;
     }
     void note_content(transaction& t) {
-        if (t.in_data) {
+        if (t.in_data && !t.over) {
             log.push_back("content " + visible(t.content));
         }
     }
@@ -230,14 +253,12 @@ private:
         script.pop_front();
         return answer;
     }
-    void say(relay::event_kind kind, relay::transaction_id id, const std::optional<std::string>& text) {
-        if (text) {
-            relay::event e;
-            e.kind = kind;
-            e.id = id;
-            e.reply = make_reply(*text);
-            _events.push_back(e);
-        }
+    void say(relay::event_kind kind, relay::transaction_id id, std::string_view text) {
+        relay::event e;
+        e.kind = kind;
+        e.id = id;
+        e.reply = make_reply(text);
+        _events.push_back(e);
     }
 
     std::map<std::uint32_t, transaction> _open;  ///< by slot

@@ -1,7 +1,7 @@
 #include "control/api/api.h"
 
-#include <boost/json/object.hpp>
 #include <algorithm>
+#include <boost/json/object.hpp>
 #include <utility>
 
 #include "board/process/files.h"
@@ -176,7 +176,8 @@ answer<response> api_application::write(write_handler handler, call& of) {
     const bool wait = of.parameters.word("wait", {"in_force"}).has_value();
     const std::string_view key = of.asked.verb == method::post ? of.asked.field("idempotency-key") : std::string_view{};
     if (key.size() > max_key) {
-        return tl::unexpected(bad_request("The Idempotency-Key is longer than " + std::to_string(max_key) + " octets."));
+        return tl::unexpected(
+            bad_request("The Idempotency-Key is longer than " + std::to_string(max_key) + " octets."));
     }
     auto in = _service->store.write(actor_of(of), writer_patience);
     if (!in) {

@@ -79,10 +79,12 @@ answer<boost::json::value> parse_json(const request& from) {
         parser.finish(error);
     }
     if (error || taken != from.body.size()) {
-        const std::size_t line = 1 + static_cast<std::size_t>(std::count(
-                                         from.body.begin(), from.body.begin() + static_cast<std::ptrdiff_t>(taken), '\n'));
+        const std::size_t line =
+            1 + static_cast<std::size_t>(
+                    std::count(from.body.begin(), from.body.begin() + static_cast<std::ptrdiff_t>(taken), '\n'));
         return tl::unexpected(bad_request("The body is not JSON: " + (error ? error.message() : "text after its end") +
-                                          " (line " + std::to_string(line) + ", octet " + std::to_string(taken) + ")."));
+                                          " (line " + std::to_string(line) + ", octet " + std::to_string(taken) +
+                                          ")."));
     }
     return parser.release();
 }

@@ -105,9 +105,8 @@ object represent(const service& with, const import_job& of, bool whole) {
     out["by"] = of.by;
     out["created"] = time_value(of.created);
     out["finished"] = time_value(of.finished);
-    out["progress"] = object{{"stage", stage_word(of.progress.stage)},
-                             {"octets", of.progress.octets},
-                             {"rows", of.progress.rows}};
+    out["progress"] =
+        object{{"stage", stage_word(of.progress.stage)}, {"octets", of.progress.octets}, {"rows", of.progress.rows}};
     out["report"] = of.report ? boost::json::value(represent(*of.report, whole)) : boost::json::value(nullptr);
     out["error"] = of.error.empty() ? boost::json::value(nullptr) : boost::json::value(of.error);
     if (of.state == import_state::applied && of.report) {
@@ -142,7 +141,8 @@ answer<response> list_imports(service& with, call& of) {
 
 answer<response> add_import(service& with, call& of) {
     const std::string type(of.asked.field("content-type"));
-    if (!type.starts_with("text/csv") && !type.starts_with("text/plain") && !type.starts_with("application/octet-stream")) {
+    if (!type.starts_with("text/csv") && !type.starts_with("text/plain") &&
+        !type.starts_with("application/octet-stream")) {
         return tl::unexpected(unsupported_media_type("Send the file itself as text/csv; options go into the query."));
     }
     import_jobs::submission given;
@@ -274,8 +274,9 @@ answer<response> list_import_errors(service& with, call& of) {
 
 namespace {
 
-/// Between `export_csv`, which pushes, and the server, which pulls: a page of mailboxes a call would need the exporter's
-/// inside, so the text goes to an unlinked temporary file and is streamed from there. Flat memory, one reader held short.
+/// Between `export_csv`, which pushes, and the server, which pulls: a page of mailboxes a call would need the
+/// exporter's inside, so the text goes to an unlinked temporary file and is streamed from there. Flat memory, one
+/// reader held short.
 class spooled {
 public:
     explicit spooled(const std::string& folder) {
@@ -322,7 +323,8 @@ answer<response> export_mailboxes(service& with, call& of) {
         return tl::unexpected(unavailable("There is no place for the export in " + with.imports.folder() + "."));
     }
     bool written = true;
-    const auto done = sources::export_csv(*in, filter, [&](std::string_view text) { return written = spool->write(text); });
+    const auto done =
+        sources::export_csv(*in, filter, [&](std::string_view text) { return written = spool->write(text); });
     if (!done) {
         return failure(done);
     }

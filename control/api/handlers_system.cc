@@ -277,7 +277,8 @@ answer<response> explain(service& with, call& of) {
             sources.push_back(boost::json::value(each));
         }
         out["sources"] = std::move(sources);
-        out["last"] = standing && standing->last ? boost::json::value(represent(*standing->last)) : boost::json::value(nullptr);
+        out["last"] =
+            standing && standing->last ? boost::json::value(represent(*standing->last)) : boost::json::value(nullptr);
         const auto box = directory::find_mailbox(*in, std::string_view(*address));
         out["mailbox"] = box && at == 0 ? boost::json::value(represent(*box)) : boost::json::value(nullptr);
     }

@@ -1,19 +1,14 @@
 #include "control/api/http_server.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <array>
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -35,11 +30,11 @@
 #include <utility>
 #include <vector>
 
-#include "board/process/files.h"
 #include "board/process/log.h"
 #include "board/process/version.h"
-#include "control/api/encode.h"
 #include "control/api/problem.h"
+#include "control/api/tls_context.h"
+#include "control/api/upload_file.h"
 
 namespace postern::api {
 namespace {
@@ -85,49 +80,6 @@ std::string lower(std::string_view text) {
     return out;
 }
 
-/// The file that an upload goes to; removed unless the application renamed it.
-class upload_file {
-public:
-    process::result<void> open(const std::string& folder) {
-        _path = folder + "/upload-XXXXXX";
-        _file = process::descriptor(::mkostemp(_path.data(), O_CLOEXEC));
-        if (!_file) {
-            const int error = errno;
-            return tl::unexpected(process::errno_text("create a file in", folder, error));
-        }
-        return {};
-    }
-    process::result<void> write(std::string_view octets) {
-        _digest.add(octets);
-        while (!octets.empty()) {
-            const ssize_t n = ::write(_file.get(), octets.data(), octets.size());
-            if (n < 0 && errno != EINTR) {
-                return tl::unexpected(process::errno_text("write", _path, errno));
-            }
-            octets.remove_prefix(n < 0 ? 0 : static_cast<std::size_t>(n));
-        }
-        return {};
-    }
-    void finish(request& into) {
-        _file = process::descriptor();
-        into.upload = _path;
-        into.upload_digest = _digest.finish();
-    }
-    upload_file() = default;
-    upload_file(const upload_file&) = delete;
-    upload_file& operator=(const upload_file&) = delete;
-    ~upload_file() {
-        if (!_path.empty()) {
-            ::unlink(_path.c_str());
-        }
-    }
-
-private:
-    std::string _path;
-    process::descriptor _file;
-    sha256_stream _digest;
-};
-
 asio::ip::address peer_address(const tcp::socket& socket) {
     error_code error;
     const auto endpoint = socket.remote_endpoint(error);
@@ -138,53 +90,7 @@ asio::ip::address peer_address(const tcp::socket& socket) {
     return address;
 }
 
-tl::expected<asio::ssl::context, std::string> make_context(const server_options& options) {
-    asio::ssl::context context(asio::ssl::context::tls_server);
-    error_code error;
-    context.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_sslv2 |
-                            asio::ssl::context::no_sslv3 | asio::ssl::context::no_tlsv1 |
-                            asio::ssl::context::no_tlsv1_1 | asio::ssl::context::single_dh_use,
-                        error);
-    if (!error) {
-        context.use_certificate_chain_file(options.certificate, error);
-    }
-    if (error) {
-        return tl::unexpected("cannot use the certificate " + options.certificate + ": " + error.message() +
-                              "; it must be a PEM file that postern-control can read, the chain included");
-    }
-    context.use_private_key_file(options.key, asio::ssl::context::pem, error);
-    if (error) {
-        return tl::unexpected("cannot use the key " + options.key + ": " + error.message() +
-                              "; it must be a PEM file that postern-control can read, and belong to " +
-                              options.certificate);
-    }
-    return context;
-}
-
 }  // namespace
-
-bool is_address(const std::string& text) {
-    error_code error;
-    static_cast<void>(asio::ip::make_address(text, error));
-    return !error;
-}
-
-tl::expected<void, std::string> check_tls(const server_options& options) {
-    if (options.certificate.empty()) {
-        return {};
-    }
-    const auto context = make_context(options);
-    if (!context) {
-        return tl::unexpected(context.error());
-    }
-    return {};
-}
-
-bool is_loopback_address(const std::string& address) {
-    error_code error;
-    const auto parsed = asio::ip::make_address(address, error);
-    return !error && parsed.is_loopback();
-}
 
 struct http_server::state {
     state(server_options given, application& with)
@@ -215,8 +121,9 @@ struct http_server::state {
     template <class Stream>
     asio::awaitable<void> serve(Stream& stream, beast::tcp_stream& below, bool loopback);
     template <class Stream, class Parser>
-    asio::awaitable<bool> read_body(Stream& stream, beast::tcp_stream& below, beast::flat_buffer& buffer, Parser& parser,
-                                    body_kind kind, request& into, upload_file& file, std::optional<response>& refusal);
+    asio::awaitable<bool> read_body(Stream& stream, beast::tcp_stream& below, beast::flat_buffer& buffer,
+                                    Parser& parser, body_kind kind, request& into, upload_file& file,
+                                    std::optional<response>& refusal);
     template <class Stream>
     asio::awaitable<bool> send(Stream& stream, beast::tcp_stream& below, response& answer, unsigned version, bool head,
                                bool keep_alive);
@@ -266,8 +173,9 @@ asio::awaitable<response> http_server::state::ask(request& whole, bool may_wait)
 
 /// Reads the body as `kind` says. False: the connection is broken. A refusal: the body is not wanted any further.
 template <class Stream, class Parser>
-asio::awaitable<bool> http_server::state::read_body(Stream& stream, beast::tcp_stream& below, beast::flat_buffer& buffer,
-                                                    Parser& parser, body_kind kind, request& into, upload_file& file,
+asio::awaitable<bool> http_server::state::read_body(Stream& stream, beast::tcp_stream& below,
+                                                    beast::flat_buffer& buffer, Parser& parser, body_kind kind,
+                                                    request& into, upload_file& file,
                                                     std::optional<response>& refusal) {
     if (kind == body_kind::upload) {
         if (const auto opened = file.open(options.upload_folder); !opened) {
@@ -294,10 +202,9 @@ asio::awaitable<bool> http_server::state::read_body(Stream& stream, beast::tcp_s
         below.expires_after(options.block_timeout);
         co_await http::async_read(stream, buffer, parser, as_value(error));
         if (error == http::error::body_limit) {
-            refusal = to_response(too_large("The body is longer than " + std::to_string(kind == body_kind::upload
-                                                                                            ? options.upload_limit
-                                                                                            : options.body_limit) +
-                                            " octets."));
+            refusal = to_response(too_large(
+                "The body is longer than " +
+                std::to_string(kind == body_kind::upload ? options.upload_limit : options.body_limit) + " octets."));
             co_return true;
         }
         if (error && error != http::error::need_buffer) {
@@ -326,11 +233,12 @@ asio::awaitable<bool> http_server::state::read_body(Stream& stream, beast::tcp_s
 template <class Stream>
 asio::awaitable<bool> http_server::state::send(Stream& stream, beast::tcp_stream& below, response& answer,
                                                unsigned version, bool head, bool keep_alive) {
+    const bool has_body = answer.status != 204 && answer.status != 304;
     const auto fill = [&](auto& message) {
         message.set(http::field::server, "postern/" + std::string(process::version));
         message.set(http::field::cache_control, "no-store");
         message.set("X-Content-Type-Options", "nosniff");
-        if (!answer.content_type.empty() && answer.status != 204) {
+        if (!answer.content_type.empty() && has_body) {
             message.set(http::field::content_type, answer.content_type);
         }
         for (const auto& [name, value] : answer.fields) {
@@ -343,7 +251,7 @@ asio::awaitable<bool> http_server::state::send(Stream& stream, beast::tcp_stream
         http::response<http::string_body> message(static_cast<http::status>(answer.status), version);
         message.body() = std::move(answer.body);
         fill(message);
-        if (answer.status != 204) {
+        if (has_body) {
             message.content_length(message.body().size());
         }
         below.expires_after(options.block_timeout);
@@ -401,8 +309,7 @@ asio::awaitable<void> http_server::state::serve(Stream& stream, beast::tcp_strea
         if (!first && buffer.size() == 0) {
             // Waiting for the next request is not the same as being slow with one.
             below.expires_after(options.idle_timeout);
-            const std::size_t n =
-                co_await stream.async_read_some(buffer.prepare(block_octets / 16), as_value(error));
+            const std::size_t n = co_await stream.async_read_some(buffer.prepare(block_octets / 16), as_value(error));
             if (error) {
                 break;
             }
@@ -423,7 +330,8 @@ asio::awaitable<void> http_server::state::serve(Stream& stream, beast::tcp_strea
         } at_end{*this};
         if (error) {
             if (error.category() == http::make_error_code(http::error::end_of_stream).category()) {
-                response refusal = to_response(bad_request("This is not an HTTP request that can be read: " + error.message()));
+                response refusal =
+                    to_response(bad_request("This is not an HTTP request that can be read: " + error.message()));
                 if (error == http::error::header_limit) {
                     refusal.status = 431;
                 }
@@ -461,9 +369,9 @@ asio::awaitable<void> http_server::state::serve(Stream& stream, beast::tcp_strea
                                         : admitted.body == body_kind::memory ? options.body_limit
                                                                              : 0;
             if (parser.content_length() && *parser.content_length() > limit) {
-                refusal = to_response(limit == 0 ? bad_request("This request takes no body.")
-                                                 : too_large("The body is longer than " + std::to_string(limit) +
-                                                             " octets."));
+                refusal = to_response(limit == 0
+                                          ? bad_request("This request takes no body.")
+                                          : too_large("The body is longer than " + std::to_string(limit) + " octets."));
             } else {
                 parser.body_limit(limit == 0 ? block_octets : limit);
                 if (!co_await read_body(stream, below, buffer, parser, admitted.body, asked, file, refusal)) {
@@ -597,8 +505,8 @@ tl::expected<std::unique_ptr<http_server>, std::string> http_server::open(const 
         made->acceptor.listen(asio::socket_base::max_listen_connections, error);
     }
     if (error) {
-        std::string text = "cannot listen on " + options.address + " port " + std::to_string(options.port) + ": " +
-                           error.message();
+        std::string text =
+            "cannot listen on " + options.address + " port " + std::to_string(options.port) + ": " + error.message();
         if (error == asio::error::address_in_use) {
             text += "; another program has it: stop it, or set another port";
         } else if (error == asio::error::access_denied) {
@@ -626,8 +534,8 @@ bool http_server::tls() const noexcept {
 
 std::string http_server::url() const {
     const bool six = _state->options.address.find(':') != std::string::npos;
-    return std::string(tls() ? "https://" : "http://") + (six ? "[" : "") + _state->options.address + (six ? "]:" : ":") +
-           std::to_string(_state->port);
+    return std::string(tls() ? "https://" : "http://") + (six ? "[" : "") + _state->options.address +
+           (six ? "]:" : ":") + std::to_string(_state->port);
 }
 
 server_counters http_server::counters() const noexcept {

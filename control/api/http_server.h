@@ -40,10 +40,10 @@ public:
 
 struct server_options {
     std::string address = "127.0.0.1";
-    std::uint16_t port = 8025;  ///< 0: the kernel chooses
-    std::string certificate;    ///< PEM file, chain included; needed for any address but a loopback one
-    std::string key;            ///< PEM file
-    std::string upload_folder;  ///< for bodies on their way to a file
+    std::uint16_t port = 8025;     ///< 0: the kernel chooses
+    std::string certificate;       ///< PEM file, chain included; needed for any address but a loopback one
+    std::string key;               ///< PEM file
+    std::string upload_folder;     ///< for bodies on their way to a file
     unsigned workers = 4;          ///< threads for admission and for answers that do not wait
     unsigned waiting_workers = 8;  ///< threads for those that may
     std::size_t max_connections = 256;

@@ -161,8 +161,9 @@ void import_jobs::state::run(const std::string& id, bool apply) {
     };
     const process::descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     directory::result<sources::import_report> done =
-        file ? (apply ? sources::apply_csv(store, sources::from_descriptor(file.get(), "the file"), options, by, progress)
-                      : sources::preview_csv(store, sources::from_descriptor(file.get(), "the file"), options, progress))
+        file ? (apply
+                    ? sources::apply_csv(store, sources::from_descriptor(file.get(), "the file"), options, by, progress)
+                    : sources::preview_csv(store, sources::from_descriptor(file.get(), "the file"), options, progress))
              : directory::fail(directory::error_kind::failed, process::errno_text("open", path, errno));
 
     const std::lock_guard lock(mutex);

@@ -23,9 +23,9 @@ enum class import_state : std::uint8_t {
     queued,     ///< to be applied
     applying,
     applied,
-    refused,    ///< strict, and there were bad rows: nothing is changed
+    refused,  ///< strict, and there were bad rows: nothing is changed
     cancelled,
-    failed,     ///< nothing is changed; `error` says why
+    failed,  ///< nothing is changed; `error` says why
 };
 std::string_view to_string(import_state of) noexcept;
 
@@ -50,7 +50,8 @@ public:
     static constexpr std::size_t max_kept_files = 8;
 
     /// `folder` is made (0700) and emptied: it holds nothing but uploads of an earlier life.
-    static tl::expected<std::unique_ptr<import_jobs>, std::string> open(directory::store& store, const std::string& folder);
+    static tl::expected<std::unique_ptr<import_jobs>, std::string> open(directory::store& store,
+                                                                        const std::string& folder);
     ~import_jobs();  ///< cancels what runs
 
     /// The folder that uploads go to, so that `add` can rename them.

@@ -113,9 +113,10 @@ void daily_probes::state::run_due(directory::store& store, const probe::prober& 
             process::log(process::level::error, "daily_probe_failed", {{"error", found.error().text}});
             return;
         }
-        std::copy_if(found->items.begin(), found->items.end(), std::back_inserter(due), [&](const directory::route& each) {
-            return each.probed != 0 && each.probed + every.count() <= store.now();
-        });
+        std::copy_if(found->items.begin(), found->items.end(), std::back_inserter(due),
+                     [&](const directory::route& each) {
+                         return each.probed != 0 && each.probed + every.count() <= store.now();
+                     });
         page.after = found->next;
     } while (!page.after.empty());
     for (const directory::route& each : due) {
@@ -128,10 +129,10 @@ void daily_probes::state::run_due(directory::store& store, const probe::prober& 
                          {{"inbound_server", each.name}, {"reason", found.error().text}});
             continue;
         }
-        const char* const reason = found->loops                             ? "it is one of our own edges now"
-                                   : !found->usable                         ? "the probe failed"
-                                   : found->catch_all && !each.catch_all    ? "it accepts every address now"
-                                                                            : nullptr;
+        const char* const reason = found->loops                          ? "it is one of our own edges now"
+                                   : !found->usable                      ? "the probe failed"
+                                   : found->catch_all && !each.catch_all ? "it accepts every address now"
+                                                                         : nullptr;
         if (reason != nullptr) {
             process::log(process::level::warn, "inbound_server_alarm",
                          {{"inbound_server", each.name}, {"id", each.id}, {"reason", reason}});

@@ -59,8 +59,7 @@ answer<std::uint32_t> domain_parameter(const directory::reader& in, query& from,
     }
     const auto found = find_domain_by(in, *text);
     if (!found) {
-        return tl::unexpected(
-            bad_request(found.error().detail, {{"?" + std::string(name), found.error().detail}}));
+        return tl::unexpected(bad_request(found.error().detail, {{"?" + std::string(name), found.error().detail}}));
     }
     // An alias has no addresses of its own: its target's are meant.
     return found->target != 0 ? found->target : found->id;

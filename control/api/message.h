@@ -53,8 +53,9 @@ struct response {
     std::string content_type = "application/json";
     std::string body;
     std::vector<std::pair<std::string, std::string>> fields;
-    /// If set, the body is streamed: each call fills its argument with the next part; an empty part ends the body. Called
-    /// on a worker thread; false breaks the connection off (an answer that could not be finished must not look whole).
+    /// If set, the body is streamed: each call fills its argument with the next part; an empty part ends the body.
+    /// Called on a worker thread; false breaks the connection off (an answer that could not be finished must not look
+    /// whole).
     std::function<bool(std::string&)> stream;
 };
 

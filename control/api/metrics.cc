@@ -137,9 +137,9 @@ answer<void> add_directory(const service& with, exposition& out) {
     }
     out.head("postern_domain_mode", "gauge", "1 for the mode that the domain is in.");
     for (const auto& [domain, counts] : rows) {
-        out.value("postern_domain_mode",
-                  "domain=\"" + label(domain.name) + "\",mode=\"" + std::string(directory::to_string(domain.mode)) + "\"",
-                  1);
+        out.value(
+            "postern_domain_mode",
+            "domain=\"" + label(domain.name) + "\",mode=\"" + std::string(directory::to_string(domain.mode)) + "\"", 1);
     }
     return {};
 }

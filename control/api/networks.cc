@@ -53,7 +53,8 @@ std::optional<recipients::network> parse_network(const std::string& text) {
 std::string to_text(const recipients::network& of) {
     const bool four = of.length >= 96 && std::equal(mapped_prefix.begin(), mapped_prefix.end(), of.address.begin());
     std::array<char, INET6_ADDRSTRLEN> text{};
-    ::inet_ntop(four ? AF_INET : AF_INET6, of.address.data() + (four ? mapped_prefix.size() : 0), text.data(), text.size());
+    ::inet_ntop(four ? AF_INET : AF_INET6, of.address.data() + (four ? mapped_prefix.size() : 0), text.data(),
+                text.size());
     return std::string(text.data()) + "/" + std::to_string(four ? of.length - 96 : of.length);
 }
 

@@ -35,14 +35,14 @@ problem bad_request(std::string detail, std::vector<field_error> errors = {});
 /// 422: read, but a value is not acceptable.
 problem invalid(std::vector<field_error> errors);
 problem invalid(std::string pointer, std::string detail);
-problem unauthorized(std::string detail);           ///< 401
-problem forbidden(std::string detail);              ///< 403
-problem not_found(std::string detail);              ///< 404
-problem conflict(std::string detail);               ///< 409: exists already, or the state does not allow it
-problem changed(std::string detail);                ///< 412: If-Match does not match
-problem too_large(std::string detail);              ///< 413
-problem unsupported_media_type(std::string detail); ///< 415
-problem internal(std::string detail);               ///< 500: the detail is logged, not sent
-problem unavailable(std::string detail);            ///< 503
+problem unauthorized(std::string detail);            ///< 401
+problem forbidden(std::string detail);               ///< 403
+problem not_found(std::string detail);               ///< 404
+problem conflict(std::string detail);                ///< 409: exists already, or the state does not allow it
+problem changed(std::string detail);                 ///< 412: If-Match does not match
+problem too_large(std::string detail);               ///< 413
+problem unsupported_media_type(std::string detail);  ///< 415
+problem internal(std::string detail);                ///< 500: the detail is logged, not sent
+problem unavailable(std::string detail);             ///< 503
 
 }  // namespace postern::api

@@ -33,8 +33,7 @@ std::string make_cursor(std::string_view order, std::string_view position) {
 
 answer<query> query::parse(std::string_view raw) {
     if (raw.size() > max_query_octets) {
-        return tl::unexpected(
-            bad_request("The query is longer than " + std::to_string(max_query_octets) + " octets."));
+        return tl::unexpected(bad_request("The query is longer than " + std::to_string(max_query_octets) + " octets."));
     }
     query parsed;
     while (!raw.empty()) {
@@ -45,7 +44,8 @@ answer<query> query::parse(std::string_view raw) {
         }
         const std::size_t equals = pair.find('=');
         auto name = percent_decode(pair.substr(0, equals), true);
-        auto value = percent_decode(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1), true);
+        auto value =
+            percent_decode(equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1), true);
         if (!name || !value) {
             return tl::unexpected(bad_request("The query has a percent sign that is not followed by two hex digits."));
         }
@@ -96,7 +96,8 @@ std::optional<std::int64_t> query::number(std::string_view name, std::int64_t le
     const char* const end = value->data() + value->size();
     const auto parsed = std::from_chars(value->data(), end, number);
     if (parsed.ec != std::errc() || parsed.ptr != end || number < least || number > most) {
-        refuse(name, "\"" + *value + "\" is not a number from " + std::to_string(least) + " to " + std::to_string(most));
+        refuse(name,
+               "\"" + *value + "\" is not a number from " + std::to_string(least) + " to " + std::to_string(most));
         return std::nullopt;
     }
     return number;
@@ -131,7 +132,8 @@ page_request query::paging(std::initializer_list<std::string_view> orders) {
         if (zero == std::string::npos || zero + 1 == plain->size()) {
             refuse("cursor", "is not one that this API gave (take it from \"next\" of the page before)");
         } else if (plain->substr(0, zero) != page.order) {
-            refuse("cursor", "belongs to the order \"" + plain->substr(0, zero) + "\"; keep \"sort\" from page to page");
+            refuse("cursor",
+                   "belongs to the order \"" + plain->substr(0, zero) + "\"; keep \"sort\" from page to page");
         } else {
             page.after = plain->substr(zero + 1);
         }

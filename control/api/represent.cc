@@ -159,10 +159,14 @@ object represent(const directory::token& of) {
 }
 
 object represent(const directory::generation& of) {
-    return {{"number", of.number},       {"base", of.base},
-            {"overlay", text_or_null(of.overlay)}, {"change", of.seq},
-            {"addresses", of.addresses}, {"added", of.added},
-            {"removed", of.removed},     {"made", time_value(of.made)},
+    return {{"number", of.number},
+            {"base", of.base},
+            {"overlay", text_or_null(of.overlay)},
+            {"change", of.seq},
+            {"addresses", of.addresses},
+            {"added", of.added},
+            {"removed", of.removed},
+            {"made", time_value(of.made)},
             {"published", time_value(of.published)}};
 }
 
@@ -189,15 +193,9 @@ object represent(const publish::edge_status& of) {
 }
 
 object represent(const publish::publisher_status& of) {
-    return {{"number", of.generation},
-            {"base", text_or_null(of.base)},
-            {"overlay", text_or_null(of.overlay)},
-            {"addresses", of.addresses},
-            {"overlay_size", of.overlay_size},
-            {"change", of.seq},
-            {"last_change", of.last_seq},
-            {"building", of.building},
-            {"error", text_or_null(of.error)}};
+    return {{"number", of.generation},    {"base", text_or_null(of.base)},   {"overlay", text_or_null(of.overlay)},
+            {"addresses", of.addresses},  {"overlay_size", of.overlay_size}, {"change", of.seq},
+            {"last_change", of.last_seq}, {"building", of.building},         {"error", text_or_null(of.error)}};
 }
 
 object represent(const probe::finding& of) {

@@ -59,7 +59,8 @@ answer<void> check_match(const call& in, const boost::json::object& present) {
     if (wanted.empty() || wanted == "*" || wanted.find(entity_tag(present)) != std::string_view::npos) {
         return {};
     }
-    problem made = changed("It is not what If-Match names any more: get it again and repeat the edit on the new state.");
+    problem made =
+        changed("It is not what If-Match names any more: get it again and repeat the edit on the new state.");
     made.errors.push_back({"If-Match", "the present ETag is " + entity_tag(present)});
     return tl::unexpected(std::move(made));
 }
@@ -101,9 +102,9 @@ boost::json::value time_value(directory::timestamp at) {
     std::tm parts{};
     ::gmtime_r(&seconds, &parts);
     std::array<char, 64> text{};
-    const int size =
-        std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", parts.tm_year + 1900,
-                      parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, static_cast<int>(at % 1000));
+    const int size = std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
+                                   parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
+                                   parts.tm_sec, static_cast<int>(at % 1000));
     return boost::json::value(boost::json::string_view(text.data(), static_cast<std::size_t>(size)));
 }
 

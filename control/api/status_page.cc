@@ -95,7 +95,8 @@ std::string edges_table(const publish::publisher_status& status) {
         const std::string_view kind = each.state == publish::edge_state::in_step   ? "good"
                                       : each.state == publish::edge_state::refused ? "bad"
                                                                                    : "";
-        const std::string_view words = each.state == publish::edge_state::in_step ? "in step" : publish::to_string(each.state);
+        const std::string_view words =
+            each.state == publish::edge_state::in_step ? "in step" : publish::to_string(each.state);
         out += "<tr><td>" + escaped(each.name) + "<td>" + tag(words, kind) + "<td class=n>" +
                (each.generation == 0 ? "none" : grouped(each.generation)) + "<td class=wide>" + escaped(each.error);
     }
@@ -113,7 +114,8 @@ directory::result<std::string> domains_table(const directory::reader& in, std::u
         return std::string(
             "<p class=empty>No domain yet. Add the first one: <code>posternctl domain add example.com</code></p>");
     }
-    std::string out = "<table><tr><th>Domain<th>Unknown recipients<th class=n>Mailboxes<th class=n>Aliases<th>Inbound server";
+    std::string out =
+        "<table><tr><th>Domain<th>Unknown recipients<th class=n>Mailboxes<th class=n>Aliases<th>Inbound server";
     for (const directory::domain& each : page->items) {
         const auto counts = directory::count_addresses(in, each.id);
         if (!counts) {
@@ -122,9 +124,9 @@ directory::result<std::string> domains_table(const directory::reader& in, std::u
         std::string server = tag("none", "bad");
         if (each.route != 0) {
             const auto route = directory::find_route(in, each.route);
-            server = !route                   ? tag("missing", "bad")
+            server = !route                  ? tag("missing", "bad")
                      : route->confirmed == 0 ? escaped(route->name) + " " + tag("not confirmed", "")
-                                              : escaped(route->name);
+                                             : escaped(route->name);
         }
         out += "<tr><td>" + escaped(each.name) + "<td>" +
                tag(directory::to_string(each.mode), each.mode == recipients::mode::enforce ? "good" : "") +
@@ -166,8 +168,9 @@ answer<response> get_status_page(service& with, call& of) {
         in_force = first ? each.generation : std::min(in_force, each.generation);
         first = false;
     }
-    std::string page = "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport "
-                       "content=\"width=device-width,initial-scale=1\"><title>Postern</title><style>";
+    std::string page =
+        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport "
+        "content=\"width=device-width,initial-scale=1\"><title>Postern</title><style>";
     page += style;
     page += "</style><main><header><h1>Postern</h1><p>postern-control " + escaped(process::version) + "</p></header>";
     page += "<section class=cards>";
@@ -181,9 +184,10 @@ answer<response> get_status_page(service& with, call& of) {
     }
     page += "<h2>Edges</h2><div class=table>" + edges_table(status) + "</div>";
     page += "<h2>Domains</h2><div class=table>" + *domains + "</div>";
-    page += "<footer><a href=\"/v1/openapi.yaml\">API description (OpenAPI)</a><a href=\"/metrics\">Metrics</a>"
-            "<a href=\"/healthz\">Health</a><span class=soft>On the command line: <code>posternctl status</code>"
-            "</span></footer></main></html>\n";
+    page +=
+        "<footer><a href=\"/v1/openapi.yaml\">API description (OpenAPI)</a><a href=\"/metrics\">Metrics</a>"
+        "<a href=\"/healthz\">Health</a><span class=soft>On the command line: <code>posternctl status</code>"
+        "</span></footer></main></html>\n";
     response made;
     made.content_type = "text/html; charset=utf-8";
     made.fields.emplace_back("Content-Security-Policy",

@@ -47,7 +47,8 @@ std::uint64_t inbound_id(context& with, const std::string& id_or_name) {
             return each.as_object().at("id").to_number<std::uint64_t>();
         }
     }
-    context::fail(status::refused, "there is no inbound server \"" + id_or_name + "\"; posternctl inbound show lists them");
+    context::fail(status::refused,
+                  "there is no inbound server \"" + id_or_name + "\"; posternctl inbound show lists them");
 }
 
 void add_domain(context& with, const domain_options& of) {

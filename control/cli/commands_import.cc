@@ -48,8 +48,8 @@ public:
         const std::uint64_t percent = all == 0 ? 100 : std::min<std::uint64_t>(100, done * 100 / all);
         std::string line = what;
         line.resize(std::max<std::size_t>(line.size(), 10), ' ');
-        line += " [" + std::string(full, '#') + std::string(cells - full, ' ') + "] " + std::to_string(percent) + " % " +
-                note;
+        line += " [" + std::string(full, '#') + std::string(cells - full, ' ') + "] " + std::to_string(percent) +
+                " % " + note;
         std::cerr << '\r' << line << "\x1b[K" << std::flush;
         _dirty = true;
     }
@@ -102,12 +102,12 @@ void print_report(const object& of) {
         return;
     }
     std::cout << "file: " << text_of(guess, "layout") << ", " << text_of(guess, "encoding")
-              << (text_of(guess, "header") == "yes" ? ", with a header" : ", without a header") << "; columns: "
-              << text_of(guess, "columns") << '\n';
+              << (text_of(guess, "header") == "yes" ? ", with a header" : ", without a header")
+              << "; columns: " << text_of(guess, "columns") << '\n';
     std::cout << "rows: " << text_of(report, "rows") << ", new: " << text_of(report, "new")
               << ", updated: " << text_of(report, "updated") << ", unchanged: " << text_of(report, "unchanged")
-              << ", missing from the file: " << text_of(report, "missing") << ", withdrawn: "
-              << text_of(report, "withdrawn") << ", invalid: " << text_of(report, "invalid")
+              << ", missing from the file: " << text_of(report, "missing")
+              << ", withdrawn: " << text_of(report, "withdrawn") << ", invalid: " << text_of(report, "invalid")
               << ", duplicates: " << text_of(report, "duplicates") << '\n';
 }
 
@@ -199,7 +199,8 @@ void run_import(context& with, const import_options& of) {
     with.show(now, [&] {
         if (state == "applied") {
             std::cout << "applied (change " << text_of(now, "change")
-                      << (text_of(now, "in_force") == "yes" ? ", in force" : ", not in force everywhere yet: see posternctl status")
+                      << (text_of(now, "in_force") == "yes" ? ", in force"
+                                                            : ", not in force everywhere yet: see posternctl status")
                       << ")\n";
         } else if (state == "previewed") {
             std::cout << "nothing is changed: this was the preview\n";
@@ -255,7 +256,9 @@ void add_import_commands(CLI::App& to, context& with) {
         call_options what;
         target from("/v1/exports");
         what.target = from.add_if("domain", *domain).text();
-        what.sink = [into](std::string_view part) { return std::fwrite(part.data(), 1, part.size(), into) == part.size(); };
+        what.sink = [into](std::string_view part) {
+            return std::fwrite(part.data(), 1, part.size(), into) == part.size();
+        };
         with.raw(std::move(what));
         if (std::fflush(into) != 0) {
             context::fail(status::refused, "the export could not be written whole");

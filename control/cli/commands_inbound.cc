@@ -65,7 +65,8 @@ boost::json::value find_inbound(context& with, const std::string& name) {
 std::string need_inbound(context& with, const std::string& name) {
     const boost::json::value found = find_inbound(with, name);
     if (found.is_null()) {
-        context::fail(status::refused, "there is no inbound server \"" + name + "\"; posternctl inbound show lists them");
+        context::fail(status::refused,
+                      "there is no inbound server \"" + name + "\"; posternctl inbound show lists them");
     }
     return "/v1/inbound-servers/" + text_of(found.as_object(), "id");
 }
@@ -79,8 +80,8 @@ void print_probe(const object& probe) {
         for (const boost::json::value& step : steps != nullptr && steps->is_array() ? steps->get_array() : array{}) {
             const std::string outcome = text_of(step.as_object(), "outcome");
             const char* const mark = outcome == "good" ? "ok  " : outcome == "bad" ? "BAD " : "-   ";
-            std::cout << "  " << mark << text_of(step.as_object(), "step") << ": " << text_of(step.as_object(), "detail")
-                      << '\n';
+            std::cout << "  " << mark << text_of(step.as_object(), "step") << ": "
+                      << text_of(step.as_object(), "detail") << '\n';
         }
     }
     std::cout << (text_of(probe, "usable") == "yes" ? "usable; confirm it with: posternctl inbound confirm"

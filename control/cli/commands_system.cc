@@ -32,7 +32,8 @@ void explain(context& with, const std::string& address, const std::string& at) {
         if (text_of(found, "served") != "yes") {
             std::cout << ": its domain is not served\n";
         } else if (text_of(found, "valid") == "yes") {
-            std::cout << (at.empty() ? " is valid" : " was valid") << ", asserted by " << text_of(found, "sources") << '\n';
+            std::cout << (at.empty() ? " is valid" : " was valid") << ", asserted by " << text_of(found, "sources")
+                      << '\n';
         } else {
             std::cout << (at.empty() ? " is not valid" : " was not valid") << '\n';
         }
@@ -41,8 +42,9 @@ void explain(context& with, const std::string& address, const std::string& at) {
         }
         const object& last = object_of(found, "last");
         if (!last.empty()) {
-            std::cout << "since: " << text_of(last, "at") << ", " << text_of(last, "what") << " by " << text_of(last, "who")
-                      << (text_of(last, "why").empty() ? "" : " (" + text_of(last, "why") + ")") << '\n';
+            std::cout << "since: " << text_of(last, "at") << ", " << text_of(last, "what") << " by "
+                      << text_of(last, "who") << (text_of(last, "why").empty() ? "" : " (" + text_of(last, "why") + ")")
+                      << '\n';
         }
         for (const boost::json::value& each : array_of(found, "edges")) {
             const object& edge = each.as_object();

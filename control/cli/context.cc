@@ -14,8 +14,8 @@ constexpr std::size_t longest_token = 4096;
 
 /// Columns that a terminal uses for the text: characters, not octets.
 std::size_t width(std::string_view text) {
-    return static_cast<std::size_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+    return static_cast<std::size_t>(std::count_if(
+        text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
 }
 
 /// What a list holds may come from anywhere; a terminal gets no control characters of it.
@@ -77,8 +77,8 @@ void show_problem(const reply& from) {
 std::string encoded(std::string_view part) {
     std::string out;
     for (const char c : part) {
-        const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                                c == '.' || c == '_' || c == '~' || c == '@';
+        const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                                c == '-' || c == '.' || c == '_' || c == '~' || c == '@';
         if (unreserved) {
             out += c;
         } else {
@@ -166,7 +166,8 @@ boost::json::array context::list(target from, std::size_t limit) {
         next.add_if("cursor", cursor);
         const boost::json::object body = get(next);
         const boost::json::value* const items = body.if_contains("items");
-        for (const boost::json::value& each : items != nullptr && items->is_array() ? items->get_array() : boost::json::array{}) {
+        for (const boost::json::value& each :
+             items != nullptr && items->is_array() ? items->get_array() : boost::json::array{}) {
             if (limit == 0 || out.size() < limit) {
                 out.push_back(each);
             }
@@ -262,9 +263,9 @@ void print_table(const boost::json::array& rows, const std::vector<std::pair<std
 
 void print_members(const boost::json::object& of) {
     for (const auto& member : of) {
-        const bool nested = member.value().is_object() ||
-                            (member.value().is_array() && !member.value().get_array().empty() &&
-                             member.value().get_array().front().is_object());
+        const bool nested =
+            member.value().is_object() || (member.value().is_array() && !member.value().get_array().empty() &&
+                                           member.value().get_array().front().is_object());
         const std::string text = nested ? std::string() : scalar(member.value());
         if (!text.empty()) {
             std::cout << std::string_view(member.key()) << ": " << text << '\n';

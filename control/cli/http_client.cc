@@ -87,7 +87,8 @@ public:
             struct stat status {};
             if (!out._file || ::fstat(::fileno(out._file.get()), &status) != 0 || !S_ISREG(status.st_mode)) {
                 const int error = out._file ? EINVAL : errno;
-                return tl::unexpected(process::errno_text("read", what.file, error) + "; name a file that you can read");
+                return tl::unexpected(process::errno_text("read", what.file, error) +
+                                      "; name a file that you can read");
             }
             out._size = static_cast<std::uint64_t>(status.st_size);
         }
@@ -115,8 +116,8 @@ private:
 };
 
 template <class Stream>
-tl::expected<void, std::string> send(Stream& stream, const place& to, const client_options& at, const call_options& what,
-                                     outgoing& body) {
+tl::expected<void, std::string> send(Stream& stream, const place& to, const client_options& at,
+                                     const call_options& what, outgoing& body) {
     http::request<http::buffer_body> message;
     message.method_string(what.method);
     message.target(what.target);

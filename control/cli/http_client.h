@@ -33,9 +33,9 @@ struct call_options {
     std::string body;
     std::string content_type;  ///< empty: no body
     std::vector<std::pair<std::string, std::string>> fields;
-    std::string file;                                              ///< sent as the body instead of `body`
-    std::function<void(std::uint64_t, std::uint64_t)> sent;        ///< octets of the file sent, and in all
-    std::function<bool(std::string_view)> sink;                    ///< gets the body of a 200 piece by piece
+    std::string file;                                        ///< sent as the body instead of `body`
+    std::function<void(std::uint64_t, std::uint64_t)> sent;  ///< octets of the file sent, and in all
+    std::function<bool(std::string_view)> sink;              ///< gets the body of a 200 piece by piece
 };
 
 /// The error is a sentence: the URL is none, the server can't be reached, its certificate is not trusted.

@@ -37,7 +37,8 @@ bool is_host_name(const std::string& name) {
 }
 
 std::string absolute(const std::string& path, const std::string& folder) {
-    return path.empty() || path.front() == '/' ? path : (std::filesystem::path(folder) / path).lexically_normal().string();
+    return path.empty() || path.front() == '/' ? path
+                                               : (std::filesystem::path(folder) / path).lexically_normal().string();
 }
 
 void read_path(settings_section& section, std::string_view key, std::string& out, const std::string& folder) {
@@ -59,8 +60,9 @@ void read_control(settings_section section, configuration& out, const std::strin
     for (const std::string& each : sockets) {
         const std::string socket = absolute(each, folder);
         if (each.empty() || socket.size() > longest_socket_path) {
-            section.error("edges", "\"" + each + "\" is not the path of a socket (1 to 107 octets); write the socket "
-                                   "that the edge's edge.toml names");
+            section.error("edges", "\"" + each +
+                                       "\" is not the path of a socket (1 to 107 octets); write the socket "
+                                       "that the edge's edge.toml names");
             continue;
         }
         // The name for people: the socket's file name without its end, made unique.
@@ -97,12 +99,12 @@ void read_api(settings_section section, configuration& out, const std::string& f
     if (!api::is_address(out.api.address)) {
         section.error("address", "it is not an IP address; write an address of this machine, such as 127.0.0.1");
     } else if (!api::is_loopback_address(out.api.address) && out.api.certificate.empty()) {
-        section.error("address", "it is not a loopback address, so the API needs TLS there; set certificate and key, "
-                                 "or address = \"127.0.0.1\"");
+        section.error("address",
+                      "it is not a loopback address, so the API needs TLS there; set certificate and key, "
+                      "or address = \"127.0.0.1\"");
     }
     if (out.api.certificate.empty() != out.api.key.empty()) {
-        section.error(out.api.key.empty() ? "certificate" : "key",
-                      "certificate and key go together; set both or none");
+        section.error(out.api.key.empty() ? "certificate" : "key", "certificate and key go together; set both or none");
     }
 }
 
@@ -161,7 +163,8 @@ void check_folder(const std::string& folder, const char* what, std::vector<std::
 
 }  // namespace
 
-tl::expected<configuration, std::vector<std::string>> parse_configuration(std::string_view text, const std::string& file,
+tl::expected<configuration, std::vector<std::string>> parse_configuration(std::string_view text,
+                                                                          const std::string& file,
                                                                           const std::string& folder) {
     configuration out;
     out.api.upload_limit = 1ULL << 30U;

@@ -29,7 +29,8 @@ struct configuration {
 };
 
 /// `file` is for the messages; relative paths are relative to `folder`. The errors are whole lines.
-tl::expected<configuration, std::vector<std::string>> parse_configuration(std::string_view text, const std::string& file,
+tl::expected<configuration, std::vector<std::string>> parse_configuration(std::string_view text,
+                                                                          const std::string& file,
                                                                           const std::string& folder);
 tl::expected<configuration, std::vector<std::string>> read_configuration(const std::string& path);
 

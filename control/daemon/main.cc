@@ -82,8 +82,7 @@ int run(const daemon::configuration& settings) {
     if (!server) {
         return cannot_start(server.error());
     }
-    if (const auto became =
-            daemon::become(settings.user, settings.group, {settings.state, settings.publish.tables});
+    if (const auto became = daemon::become(settings.user, settings.group, {settings.state, settings.publish.tables});
         !became) {
         return cannot_start(became.error());
     }
@@ -108,13 +107,9 @@ int run(const daemon::configuration& settings) {
     }
     probe::prober prober(settings.probe);
     const api::daily_probes daily(**store, prober);
-    api::service service{**store,
-                         **publisher,
-                         **imports,
-                         prober,
-                         settings.publish.edges,
-                         (*store)->now(),
-                         [&server] { return (*server)->counters(); }};
+    api::service service{**store, **publisher, **imports, prober, settings.publish.edges, (*store)->now(), [&server] {
+                             return (*server)->counters();
+                         }};
     application.attach(service);
     (*server)->start();
     process::log(process::level::info, "started",

@@ -72,9 +72,8 @@ void dialogue::received(std::string_view octets) {
 }
 
 void dialogue::line(std::string_view text) {
-    const bool digits = text.size() >= 3 && std::all_of(text.begin(), text.begin() + 3, [](char c) {
-                            return c >= '0' && c <= '9';
-                        });
+    const bool digits =
+        text.size() >= 3 && std::all_of(text.begin(), text.begin() + 3, [](char c) { return c >= '0' && c <= '9'; });
     if (!digits || (text.size() > 3 && text[3] != ' ' && text[3] != '-')) {
         broken("this is no SMTP reply: \"" + printable(text) + "\"");
         return;
@@ -102,7 +101,8 @@ void dialogue::greeted(const reply& whole) {
                             [&](const std::string& own) { return !own.empty() && lower(own) == name; });
     if (_own_name) {
         add("greeting", outcome::bad,
-            "it greets with our own name (" + name + "): mail would go round in a loop; give the mail server behind us");
+            "it greets with our own name (" + name +
+                "): mail would go round in a loop; give the mail server behind us");
         say(state::quit, "QUIT");
         return;
     }

@@ -30,7 +30,7 @@ struct dialogue_options {
 
 class dialogue {
 public:
-    static constexpr std::size_t max_line = 2048;       ///< RFC 5321 says 512; servers are longer
+    static constexpr std::size_t max_line = 2048;        ///< RFC 5321 says 512; servers are longer
     static constexpr std::size_t max_reply_lines = 128;  ///< of one reply
 
     explicit dialogue(dialogue_options options);

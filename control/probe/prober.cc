@@ -204,7 +204,8 @@ tl::expected<own_listener, std::string> parse_listener(const std::string& text) 
     const char* const begin = colon == std::string::npos ? end : text.data() + colon + 1;
     const auto parsed = std::from_chars(begin, end, port);
     if (!parse_address(address) || parsed.ec != std::errc() || parsed.ptr != end || port == 0 || port > 65535) {
-        return tl::unexpected("\"" + text + "\" is not ADDRESS:PORT; write it as \"192.0.2.1:25\" or \"[2001:db8::1]:25\"");
+        return tl::unexpected("\"" + text +
+                              "\" is not ADDRESS:PORT; write it as \"192.0.2.1:25\" or \"[2001:db8::1]:25\"");
     }
     return own_listener{address, static_cast<std::uint16_t>(port)};
 }

@@ -24,7 +24,8 @@ TEST(api_edits, a_mailbox_is_added_edited_and_removed_by_its_address) {
     EXPECT_EQ(api.get("/v1/aliases/al@example.com").status, 200U);
     EXPECT_EQ(api.get("/v1/aliases/alice@example.com").status, 404U) << "that is a mailbox";
 
-    const response edited = api.ask(method::patch, "/v1/mailboxes/alice@example.com", R"({"last_name": "A.", "group": null})");
+    const response edited =
+        api.ask(method::patch, "/v1/mailboxes/alice@example.com", R"({"last_name": "A.", "group": null})");
     ASSERT_EQ(edited.status, 200U) << edited.body;
     EXPECT_EQ(body_of(edited).at("last_name").as_string(), "A.");
     EXPECT_TRUE(body_of(edited).at("group").is_null());
@@ -82,7 +83,8 @@ TEST(api_tags, an_address_more_makes_no_other_domain) {
     rig api;
     const std::string tag = field_of(api.post("/v1/domains", R"({"name": "example.com"})"), "ETag");
     api.post("/v1/mailboxes", R"({"address": "a@example.com"})");
-    EXPECT_EQ(api.ask(method::patch, "/v1/domains/example.com", R"({"on_hold": true})", {{"if-match", tag}}).status, 200U);
+    EXPECT_EQ(api.ask(method::patch, "/v1/domains/example.com", R"({"on_hold": true})", {{"if-match", tag}}).status,
+              200U);
 }
 
 TEST(api_keys, the_same_request_gets_the_first_answer_and_changes_nothing) {
@@ -106,7 +108,8 @@ TEST(api_keys, another_request_under_the_same_key_is_refused) {
     EXPECT_EQ(other.status, 422U);
     EXPECT_EQ(body_of(other).at("type").as_string(), "urn:postern:problem:idempotency-key-reused");
     EXPECT_EQ(api.post("/v1/mailboxes", R"({"address": "c@example.com"})",
-                       {{"idempotency-key", "k1"}, {"authorization", "Bearer " + api.make_token("o", directory::role::editor)}})
+                       {{"idempotency-key", "k1"},
+                        {"authorization", "Bearer " + api.make_token("o", directory::role::editor)}})
                   .status,
               201U)
         << "keys of different tokens are different keys";
@@ -133,7 +136,8 @@ TEST(api_bulk, is_all_or_nothing_and_shows_every_wrong_item) {
 
 TEST(api_inbound, is_confirmed_by_a_person_after_a_good_probe) {
     rig api;
-    const response made = api.post("/v1/inbound-servers", R"({"name": "mx", "hosts": [{"host": "127.0.0.1", "port": 1}]})");
+    const response made =
+        api.post("/v1/inbound-servers", R"({"name": "mx", "hosts": [{"host": "127.0.0.1", "port": 1}]})");
     ASSERT_EQ(made.status, 201U) << made.body;
     EXPECT_EQ(api.post("/v1/inbound-servers/1/confirm", "").status, 409U) << "never probed";
     const response probed = api.ask(method::post, "/v1/inbound-servers/1/probe");

@@ -65,7 +65,8 @@ TEST(api_tokens, a_revoked_one_is_refused_and_the_last_admin_is_kept) {
     ASSERT_EQ(made.status, 201U) << made.body;
     const auto body = body_of(made);
     const std::string secret(body.at("secret").as_string());
-    EXPECT_EQ(body_of(api.get("/v1/tokens/" + std::to_string(body.at("id").as_int64()))).if_contains("secret"), nullptr);
+    EXPECT_EQ(body_of(api.get("/v1/tokens/" + std::to_string(body.at("id").as_int64()))).if_contains("secret"),
+              nullptr);
     const rig::fields second{{"authorization", "Bearer " + secret}};
     EXPECT_EQ(api.get("/v1/status", second).status, 200U);
     EXPECT_EQ(api.ask(method::del, "/v1/tokens/1", {}, second).status, 204U);
@@ -105,9 +106,9 @@ struct page_case {
 TEST(api_pages, need_no_token_from_the_machine_itself_only) {
     rig api;
     api.admin.clear();
-    const page_case cases[] = {{"127.0.0.1:8025", true, nullptr, 200}, {"localhost:8025", true, nullptr, 200},
-                               {"[::1]:8025", true, nullptr, 200},      {"127.0.0.1:8025", false, nullptr, 401},
-                               {"evil.example", true, nullptr, 401},    {"", true, nullptr, 401},
+    const page_case cases[] = {{"127.0.0.1:8025", true, nullptr, 200},     {"localhost:8025", true, nullptr, 200},
+                               {"[::1]:8025", true, nullptr, 200},         {"127.0.0.1:8025", false, nullptr, 401},
+                               {"evil.example", true, nullptr, 401},       {"", true, nullptr, 401},
                                {"127.0.0.1", true, "x-forwarded-for", 401}};
     for (const page_case& each : cases) {
         request asked;
@@ -156,7 +157,8 @@ TEST(api_lists, are_paged_without_gaps_or_repeats) {
     api.post("/v1/domains", R"({"name": "example.com"})");
     std::string items;
     for (int each = 0; each < 25; ++each) {
-        items += (each == 0 ? "" : ",") + std::string(R"({"address": "user)") + std::to_string(each) + R"(@example.com"})";
+        items +=
+            (each == 0 ? "" : ",") + std::string(R"({"address": "user)") + std::to_string(each) + R"(@example.com"})";
     }
     const response bulk = api.post("/v1/mailboxes/bulk", "{\"items\": [" + items + "]}");
     ASSERT_EQ(bulk.status, 200U) << bulk.body;

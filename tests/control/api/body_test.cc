@@ -58,7 +58,8 @@ std::string wrong_in(const char* text) {
 }
 
 TEST(body, each_wrong_member_is_pointed_at) {
-    EXPECT_EQ(wrong_in(R"({"name": "x", "port": 25, "on": true, "mode": "enforce", "aliases": ["a"], "items": [{}]})"), "");
+    EXPECT_EQ(wrong_in(R"({"name": "x", "port": 25, "on": true, "mode": "enforce", "aliases": ["a"], "items": [{}]})"),
+              "");
     EXPECT_EQ(wrong_in("{}"), "/name ");
     EXPECT_EQ(wrong_in(R"({"name": ""})"), "/name ");
     EXPECT_EQ(wrong_in(R"({"name": null})"), "/name ");

@@ -9,7 +9,8 @@ TEST(encode, base64url_comes_back_as_it_was) {
     std::string octets;
     for (int each = 0; each < 300; ++each) {
         const std::string text = base64url(octets);
-        EXPECT_EQ(text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"), std::string::npos);
+        EXPECT_EQ(text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+                  std::string::npos);
         EXPECT_EQ(from_base64url(text), octets);
         octets += static_cast<char>(each * 7);
     }
@@ -44,10 +45,12 @@ TEST(encode, percent_encoding_comes_back_as_it_was) {
 }
 
 TEST(encode, utf8_is_told_from_what_is_none) {
-    for (const char* good : {"", "a", "\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xED\x9F\xBF", "\xF4\x8F\xBF\xBF"}) {
+    for (const char* good :
+         {"", "a", "\xC3\xA4", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xED\x9F\xBF", "\xF4\x8F\xBF\xBF"}) {
         EXPECT_TRUE(is_utf8(good)) << good;
     }
-    for (const char* bad : {"\x80", "\xC3", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF", "a\xC3"}) {
+    for (const char* bad :
+         {"\x80", "\xC3", "\xC0\x80", "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xFF", "a\xC3"}) {
         EXPECT_FALSE(is_utf8(bad)) << bad;
         EXPECT_TRUE(is_utf8(printable_utf8(bad)));
     }

@@ -37,7 +37,9 @@ public:
         if (head.path == "/refused") {
             out.refusal = response{403, "text/plain", "no", {}, {}};
         }
-        out.body = head.path == "/upload" ? body_kind::upload : head.path == "/none" ? body_kind::none : body_kind::memory;
+        out.body = head.path == "/upload" ? body_kind::upload
+                   : head.path == "/none" ? body_kind::none
+                                          : body_kind::memory;
         out.may_wait = head.path == "/hold";
         return out;
     }
@@ -174,8 +176,9 @@ TEST_F(http_server_test, answers_and_keeps_the_connection) {
 
 TEST_F(http_server_test, answers_requests_sent_in_one_go_in_their_order) {
     start();
-    const std::string answers = ask("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n"
-                                    "GET /3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    const std::string answers =
+        ask("GET /1 HTTP/1.1\r\nHost: x\r\n\r\nGET /2 HTTP/1.1\r\nHost: x\r\n\r\n"
+            "GET /3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     const auto one = answers.find("GET /1?");
     const auto two = answers.find("GET /2?");
     const auto three = answers.find("GET /3?");
@@ -189,7 +192,8 @@ TEST_F(http_server_test, streams_in_chunks) {
     const std::string answer = ask("GET /stream HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
     EXPECT_TRUE(has(answer, "Transfer-Encoding: chunked")) << answer;
     EXPECT_TRUE(answer.ends_with("0\r\n\r\n"));
-    EXPECT_EQ(std::count(answer.begin() + static_cast<std::ptrdiff_t>(answer.find("\r\n\r\n")), answer.end(), 'x'), 5000);
+    EXPECT_EQ(std::count(answer.begin() + static_cast<std::ptrdiff_t>(answer.find("\r\n\r\n")), answer.end(), 'x'),
+              5000);
     const std::string old = ask("GET /stream HTTP/1.0\r\n\r\n");
     EXPECT_FALSE(has(old, "chunked"));
     EXPECT_TRUE(old.ends_with("xxxx"));
@@ -203,14 +207,16 @@ TEST_F(http_server_test, puts_an_upload_into_a_file_and_removes_it) {
     EXPECT_TRUE(answer.ends_with("3000000 " + sha256(content) + " " + sha256(content))) << answer;
     EXPECT_FALSE(std::filesystem::exists(app.last_upload));
     const std::string chunked =
-        ask("POST /upload HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
+        ask("POST /upload HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: "
+            "chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
     EXPECT_TRUE(chunked.ends_with("3 " + sha256("abc") + " " + sha256("abc"))) << chunked;
 }
 
 TEST_F(http_server_test, says_continue_to_who_waits_for_it) {
     start();
     const auto fd = connect();
-    send(fd, "POST /upload HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 3\r\n\r\n");
+    send(fd,
+         "POST /upload HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\nContent-Length: 3\r\n\r\n");
     char block[64]{};
     ASSERT_GT(::recv(fd.get(), block, sizeof block - 1, 0), 0);
     EXPECT_TRUE(std::string(block).starts_with("HTTP/1.1 100 ")) << block;
@@ -232,7 +238,8 @@ TEST_F(http_server_test, bodies_beyond_the_limit_are_refused) {
     EXPECT_TRUE(ask("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n").starts_with("HTTP/1.1 413 "));
     EXPECT_TRUE(ask("POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: 1001\r\n\r\n").starts_with("HTTP/1.1 413 "));
     const std::string chunk = "65\r\n" + std::string(101, 'x') + "\r\n0\r\n\r\n";
-    EXPECT_TRUE(ask("POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk).starts_with("HTTP/1.1 413 "));
+    EXPECT_TRUE(
+        ask("POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk).starts_with("HTTP/1.1 413 "));
     EXPECT_TRUE(ask("GET /none HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx").starts_with("HTTP/1.1 400 "));
     EXPECT_TRUE(std::filesystem::is_empty(folder));
 }
@@ -241,7 +248,8 @@ TEST_F(http_server_test, what_is_no_http_is_refused) {
     start();
     EXPECT_TRUE(ask("nonsense\r\n\r\n").starts_with("HTTP/1.1 400 "));
     EXPECT_TRUE(ask("BREW / HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 501 "));
-    EXPECT_TRUE(ask("GET / HTTP/1.1\r\nX: " + std::string(options.header_limit, 'x') + "\r\n\r\n").starts_with("HTTP/1.1 431 "));
+    EXPECT_TRUE(ask("GET / HTTP/1.1\r\nX: " + std::string(options.header_limit, 'x') + "\r\n\r\n")
+                    .starts_with("HTTP/1.1 431 "));
     EXPECT_TRUE(ask("POST /a HTTP/1.1\r\nContent-Length: x\r\n\r\n").starts_with("HTTP/1.1 400 "));
 }
 
@@ -348,7 +356,8 @@ void make_certificate(const std::string& certificate, const std::string& key) {
     X509_gmtime_adj(X509_getm_notAfter(made.get()), 3600);
     X509_set_pubkey(made.get(), pair.get());
     X509_NAME* const name = X509_get_subject_name(made.get());
-    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("127.0.0.1"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("127.0.0.1"), -1, -1,
+                               0);
     X509_set_issuer_name(made.get(), name);
     X509_sign(made.get(), pair.get(), EVP_sha256());
     const std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(std::fopen(certificate.c_str(), "w"), &std::fclose);

@@ -18,8 +18,9 @@ TEST(times, are_written_and_read_as_rfc3339) {
 }
 
 TEST(times, that_are_none_are_refused) {
-    for (const char* text : {"", "2026-01-31", "2026-01-31 12:00:00Z", "2026-02-30T12:00:00Z", "2026-01-31T24:00:00Z",
-                             "2026-01-31T12:00:00", "2026-01-31T12:00:00+1:00", "2026-13-01T00:00:00Z", "2026-01-31T12:00:00.Zx"}) {
+    for (const char* text :
+         {"", "2026-01-31", "2026-01-31 12:00:00Z", "2026-02-30T12:00:00Z", "2026-01-31T24:00:00Z",
+          "2026-01-31T12:00:00", "2026-01-31T12:00:00+1:00", "2026-13-01T00:00:00Z", "2026-01-31T12:00:00.Zx"}) {
         EXPECT_FALSE(parse_time(text)) << text;
     }
 }
@@ -34,7 +35,8 @@ TEST(networks, come_back_as_they_were) {
 }
 
 TEST(networks, that_are_none_are_refused) {
-    for (const char* text : {"", "192.0.2.0/33", "192.0.2.1/24", "2001:db8::1/32", "x/8", "192.0.2.0/", "192.0.2.0/8x"}) {
+    for (const char* text :
+         {"", "192.0.2.0/33", "192.0.2.1/24", "2001:db8::1/32", "x/8", "192.0.2.0/", "192.0.2.0/8x"}) {
         EXPECT_FALSE(parse_network(text)) << text;
     }
 }

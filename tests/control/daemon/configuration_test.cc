@@ -47,7 +47,8 @@ TEST(control_configuration, the_sample_has_every_key_with_its_default) {
 }
 
 TEST(control_configuration, relative_paths_are_beside_the_file) {
-    const auto read = parse_configuration("[control]\nstate = \"s\"\nedges = [\"a/e.sock\", \"b/e.sock\"]\n", "c", "/x");
+    const auto read =
+        parse_configuration("[control]\nstate = \"s\"\nedges = [\"a/e.sock\", \"b/e.sock\"]\n", "c", "/x");
     ASSERT_TRUE(read);
     EXPECT_EQ(read->state, "/x/s");
     ASSERT_EQ(read->publish.edges.size(), 2U);

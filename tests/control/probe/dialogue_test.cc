@@ -30,8 +30,8 @@ std::string steps(const dialogue& of) {
 TEST(dialogue, goes_to_rcpt_and_no_further) {
     dialogue with = fresh();
     EXPECT_EQ(with.take_output(), "") << "the server speaks first";
-    const std::string said = play(with, {"220 mx ESMTP\r\n", "250-mx\r\n250-SIZE 1000\r\n250 PIPELINING\r\n", "250 ok\r\n",
-                                         "550 5.1.1 unknown\r\n", "250 ok\r\n", "221 bye\r\n"});
+    const std::string said = play(with, {"220 mx ESMTP\r\n", "250-mx\r\n250-SIZE 1000\r\n250 PIPELINING\r\n",
+                                         "250 ok\r\n", "550 5.1.1 unknown\r\n", "250 ok\r\n", "221 bye\r\n"});
     EXPECT_EQ(said, "EHLO us.example\r\nMAIL FROM:<>\r\nRCPT TO:<random@example.com>\r\nRSET\r\nQUIT\r\n");
     EXPECT_TRUE(with.done());
     EXPECT_TRUE(with.usable());
@@ -67,11 +67,13 @@ TEST(dialogue, a_4xx_to_the_recipient_is_no_finding) {
 
 TEST(dialogue, falls_back_to_helo) {
     dialogue with = fresh();
-    EXPECT_EQ(play(with, {"220 mx\r\n", "502 no\r\n", "250 mx\r\n"}), "EHLO us.example\r\nHELO us.example\r\nMAIL FROM:<>\r\n");
+    EXPECT_EQ(play(with, {"220 mx\r\n", "502 no\r\n", "250 mx\r\n"}),
+              "EHLO us.example\r\nHELO us.example\r\nMAIL FROM:<>\r\n");
 }
 
 TEST(dialogue, our_own_name_in_the_greeting_is_a_loop) {
-    for (const char* greeting : {"220 edge.example ESMTP\r\n", "220 EDGE.EXAMPLE\r\n", "220-other.example hi\r\n220 more\r\n"}) {
+    for (const char* greeting :
+         {"220 edge.example ESMTP\r\n", "220 EDGE.EXAMPLE\r\n", "220-other.example hi\r\n220 more\r\n"}) {
         dialogue with = fresh();
         EXPECT_EQ(play(with, {greeting}), "QUIT\r\n");
         EXPECT_TRUE(with.greets_with_own_name());

@@ -122,7 +122,8 @@ TEST(listeners, are_read_with_their_ports) {
     EXPECT_EQ(parse_listener("192.0.2.1:25")->address, "192.0.2.1");
     EXPECT_EQ(parse_listener("[::]:2525")->address, "::");
     EXPECT_EQ(parse_listener("[::]:2525")->port, 2525);
-    for (const char* text : {"", "25", "192.0.2.1", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536", "::1:25", "host:25", "[::1]"}) {
+    for (const char* text :
+         {"", "25", "192.0.2.1", "192.0.2.1:", "192.0.2.1:0", "192.0.2.1:65536", "::1:25", "host:25", "[::1]"}) {
         EXPECT_FALSE(parse_listener(text)) << text;
     }
 }

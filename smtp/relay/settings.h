@@ -43,7 +43,7 @@ struct limits {
     std::uint32_t received_lines = 100;            ///< of a message; so many are a loop
     std::uint32_t received_lines_of_ours = 3;      ///< the same, those of this fleet
     std::uint32_t least_octets_per_second = 64;    ///< of content, on average since the server's 354
-    milliseconds least_rate_after = seconds(60);   ///< the average is not looked at before
+    milliseconds least_rate_after = seconds(180);  ///< the average is not looked at before
     milliseconds alarm_again_after = seconds(60);  ///< the same alarm of the same route
     milliseconds names_kept = seconds(60);         ///< a host's addresses
     milliseconds stale_names_kept = seconds(3600);  ///< and for so long if the name service fails

@@ -40,13 +40,15 @@ bool is_word(std::string_view text, std::string_view upper) noexcept {
 }
 
 std::optional<bracketed_path> split_path(std::string_view text) noexcept {
-    bool quoted = false;
-    std::size_t end = 1;
-    for (; end < text.size() && (quoted || text[end] != '>'); ++end) {
-        if (text[end] == '"') {
-            quoted = !quoted;
-        } else if (text[end] == '\\' && quoted) {
-            ++end;
+    std::size_t end = text.find('>');
+    if (end == std::string_view::npos || text.substr(0, end).find('"') != std::string_view::npos) {
+        end = 1;
+        for (bool quoted = false; end < text.size() && (quoted || text[end] != '>'); ++end) {
+            if (text[end] == '"') {
+                quoted = !quoted;
+            } else if (text[end] == '\\' && quoted) {
+                ++end;
+            }
         }
     }
     if (end >= text.size()) {

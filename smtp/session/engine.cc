@@ -29,7 +29,7 @@ engine::engine(session::link& transport, const context& of)
       _greeting(protocol::greeting(of.settings.name)),
       _helo(protocol::helo_reply(of.settings.name)),
       _lookups(recipients::lookup_batch::capacity),
-      _paths(recipients::lookup_batch::capacity * protocol::longest_path),
+      _paths(std::make_unique_for_overwrite<char[]>(recipients::lookup_batch::capacity * protocol::longest_path)),
       _transactions(of.settings.transactions),
       _queues(of.settings.transactions),
       _texts(of.settings.texts) {

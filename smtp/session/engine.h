@@ -166,7 +166,7 @@ private:
     recipients::lookup_batch _batch;
     recipients::normal_address _address;  ///< of the command being parsed
     std::vector<lookup> _lookups;
-    std::vector<char> _paths;  ///< of all lookups, at their longest
+    std::unique_ptr<char[]> _paths;  ///< room for all lookups of a turn at their longest
     std::size_t _paths_used = 0;
     relay::event _event;
 

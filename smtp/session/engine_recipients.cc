@@ -136,7 +136,7 @@ void engine::look_up(work& w, std::string_view path, std::uint32_t number) {
     if (cookie == 0) {
         _paths_used = 0;
     }
-    char* const kept = _paths.data() + _paths_used;
+    char* const kept = _paths.get() + _paths_used;
     std::memcpy(kept, path.data(), path.size());
     _paths_used += path.size();
     _lookups[cookie] = {.connection = w.connection(),

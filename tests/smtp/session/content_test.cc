@@ -122,7 +122,7 @@ TEST(content, is_the_same_however_it_is_cut) {
     constexpr std::string_view octets = "..\r\n\r\na\r\n.x";
     for (int round = 0; round < 5000; ++round) {
         std::string in;
-        for (unsigned n = random() % 24; n > 0; --n) {
+        for (auto n = random() % 24; n > 0; --n) {
             in += octets[random() % octets.size()];
         }
         in += "\r\n.\r\n";
@@ -146,7 +146,7 @@ TEST(content, mended_has_no_bare_line_end) {
     constexpr std::string_view octets = "..\r\n\r\nab";
     for (int round = 0; round < 5000; ++round) {
         std::string in;
-        for (unsigned n = random() % 24; n > 0; --n) {
+        for (auto n = random() % 24; n > 0; --n) {
             in += octets[random() % octets.size()];
         }
         const std::string out = take(in + "\r\n.\r\n", bare_policy::normalise).passed;

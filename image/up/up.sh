@@ -47,7 +47,10 @@ mkdir -p "$state"
 state=$(readlink -f "$state")
 chmod o+x "$state"
 mkdir -p "$state"/{edge,tables,control,run,log,downstream,delivered}
-chmod 0755 "$state"/{edge,tables,run}
+chmod 0755 "$state"/{edge,run}
+# Control writes table files, the edge's group may read them: the folder hands its group on.
+chgrp nogroup "$state/tables"
+chmod 2750 "$state/tables"
 exec 9> "$state/run/up.lock"
 flock -n 9 || die "another ./dev up is running on $state; stop it, or give --state another folder"
 
@@ -215,8 +218,8 @@ Postern runs.
   state and logs  $state, $state/log/
 
 Three things to try, in another terminal:
-  a valid recipient:     printf 'Subject: hello\n\nhello\n' | curl -sS smtp://$smtp --mail-from you@elsewhere.example --mail-rcpt alice@example.com -T - && ls $state/delivered
-  a stranger:            printf 'Subject: hello\n\nhello\n' | curl -sSv smtp://$smtp --mail-from you@elsewhere.example --mail-rcpt nobody@example.com -T - 2>&1 | grep '^< 550'
+  a valid recipient:     printf 'Subject: hello\r\n\r\nhello\r\n' | curl -sS smtp://$smtp --mail-from you@elsewhere.example --mail-rcpt alice@example.com -T - && ls $state/delivered
+  a stranger:            printf 'Subject: hello\r\n\r\nhello\r\n' | curl -sSv smtp://$smtp --mail-from you@elsewhere.example --mail-rcpt nobody@example.com -T - 2>&1 | grep '^< 550'
   an import:             printf 'email\nerin@example.com\n' > more.csv && $command import more.csv --domain example.com --yes
 
 ready

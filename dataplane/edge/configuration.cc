@@ -21,6 +21,7 @@ using process::settings_section;
 using std::chrono::milliseconds;
 
 constexpr std::size_t longest_file = 1 << 20;
+constexpr std::size_t most_listeners = 64;
 constexpr std::string_view want_address = "write an IP address of this machine, or 0.0.0.0 or :: for all";
 
 std::string host_name() {
@@ -132,6 +133,10 @@ void read_listeners(settings_section root, const shard::connection_limits::limit
         out.session.listeners.push_back(announces);
         out.relay.own_addresses.push_back(listener.at);
         out.listeners.push_back(listener);
+    }
+    if (out.listeners.size() > most_listeners) {
+        root.error("listener", "there are more than " + std::to_string(most_listeners) +
+                                   "; listen on 0.0.0.0 or :: instead of on each address");
     }
     if (!root.has("listener")) {
         root.error("listener", "there is none; add [[listener]] with address and port");

@@ -267,7 +267,12 @@ running_edge::state::state(configuration the_settings, opened_resources the_open
     }
     // Before anything is answered: a restart must not turn mail away that the table in force accepts.
     holder.load_last_good();
-    start();
+    try {
+        start();
+    } catch (...) {
+        end();
+        throw;
+    }
 }
 
 void running_edge::state::start() {

@@ -184,6 +184,14 @@ TEST(configuration, without_a_listener_there_is_nothing_to_do) {
     EXPECT_THAT(errors_of(""), ElementsAre(HasSubstr("add [[listener]]")));
 }
 
+TEST(configuration, listeners_are_bounded) {
+    std::string text;
+    for (int i = 0; i < 65; ++i) {
+        text += "[[listener]]\naddress = \"127.0.0.1\"\nport = " + std::to_string(2000 + i) + "\n";
+    }
+    EXPECT_THAT(errors_of(text), ElementsAre(HasSubstr("more than 64")));
+}
+
 TEST(configuration, a_missing_file_names_itself_and_the_remedy) {
     const auto parsed = read_configuration("/nonexistent/edge.toml");
     ASSERT_FALSE(parsed);

@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import sys
 
 from benches import machine, record, sockets, swap, table
@@ -55,6 +56,8 @@ def check(fresh, kept_path):
 
 def main(words):
     options = options_of(words)
+    # Servers and load are ended by the way out of their `with`, also when we are told to stop.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     kept_path = ROOT / "docs" / "performance" / f"{options.name}.json"
     fresh = record.Record(options.name, options.quick, machine.describe(), machine.commit())
     try:

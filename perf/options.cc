@@ -17,6 +17,7 @@ namespace postern::perf {
 namespace {
 
 constexpr double ns_per_second = 1e9;
+constexpr double day_s = 86400;
 constexpr std::size_t body_limit = std::size_t{64} << 20U;
 constexpr std::uint64_t bodies_limit = std::uint64_t{1} << 30U;  ///< all connections' bodies together
 constexpr std::size_t descriptors_beside = 64;                   ///< files, epoll, standard streams
@@ -215,7 +216,7 @@ std::optional<options> read_options(int argc, char** argv, int& exit_status) {
         ->check(CLI::Range(0.0, 1.0));
     app.add_option("--swap-windows", said.windows, "File in which the driver of the swaps tells what is in force when");
     app.add_option("--expect", said.expect, "NAME=PREFIX[|PREFIX]: what a reply must begin with; may be repeated");
-    app.add_option("--duration", said.duration, "Seconds")->check(CLI::Range(0.001, 86400.0));
+    app.add_option("--duration", said.duration, "Seconds; 10, or with --count no limit")->check(CLI::Range(0.001, day_s));
     app.add_option("--warmup", said.warmup, "Seconds before the measuring begins")->check(CLI::Range(0.0, 3600.0));
     app.add_option("--count", made.count, "End after so many RCPTs (sessions with --churn, messages with --messages)");
     app.add_option("--rate", made.rate, "RCPTs a second at most; as fast as replies come unless given")
@@ -233,6 +234,9 @@ std::optional<options> read_options(int argc, char** argv, int& exit_status) {
     } catch (const CLI::ParseError& error) {
         exit_status = app.exit(error) == 0 ? 0 : 2;
         return std::nullopt;
+    }
+    if (made.count != 0 && app.count("--duration") == 0) {
+        said.duration = day_s;
     }
     if (said.messages && app.count("--per-transaction") == 0) {
         to_do.per_transaction = 1;

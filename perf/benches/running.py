@@ -83,7 +83,7 @@ class NullServer:
 
 
 class Load:
-    """A running postern-load. `report()` waits for its end: the JSON report with `status`, the exit status."""
+    """A running postern-load, ended with the `with`. `report()` waits for its end: the JSON report with `status`, the exit status."""
 
     def __init__(self, binaries, target, *words, core=None):
         self._folder = tempfile.TemporaryDirectory(prefix="postern-load-")
@@ -94,6 +94,14 @@ class Load:
     def running(self):
         return self.process.poll() is None
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        stop(self.process)
+        self.process.stderr.close()
+        self._folder.cleanup()
+
     def report(self, patience=None):
         try:
             _, errors = self.process.communicate(timeout=patience)
@@ -102,12 +110,16 @@ class Load:
             self.process.communicate()
             raise Failure("postern-load did not end in time") from None
         if self.process.returncode not in (0, 1):
-            self._folder.cleanup()
             raise Failure(errors.strip() or f"postern-load ended with status {self.process.returncode}")
         found = json.loads(self._report.read_text(encoding="utf-8"))
         found["status"] = self.process.returncode
-        self._folder.cleanup()
         return found
+
+
+def load(binaries, target, *words, core=None, patience=None):
+    """postern-load from its start to its report."""
+    with Load(binaries, target, *words, core=core) as running:
+        return running.report(patience)
 
 
 def faults(found):

@@ -10,7 +10,7 @@ import tempfile
 import time
 
 from .edge import Edge, make_addresses
-from .running import Load, NullServer, cores, cpu_seconds, faults
+from .running import Load, NullServer, cores, cpu_seconds, faults, load
 
 RUNS = 7
 CHURN_SOURCES = 200
@@ -20,7 +20,7 @@ SHAPES = {"single": ("--connections", 64), "pipelined": ("--connections", 16, "-
 def measure(record, binaries, server, words, seconds, where):
     """One run: (requests a second, ns of the server's processor time per request)."""
     before = cpu_seconds(server.pid)
-    found = Load(binaries, server.target, "--strangers", "example.com", "--duration", seconds, *words, core=cores()[1]).report(seconds + 60)
+    found = load(binaries, server.target, "--strangers", "example.com", "--duration", seconds, *words, core=cores()[1], patience=seconds + 60)
     used = cpu_seconds(server.pid) - before
     if faults(found):
         record.wrong(f"{where}: {faults(found)}")
@@ -29,14 +29,14 @@ def measure(record, binaries, server, words, seconds, where):
 
 def measure_churn(record, binaries, server, seconds, where):
     """One long run, cut into windows: ([sessions a second], [ns of processor time a session])."""
-    load = Load(binaries, server.target, "--strangers", "example.com", "--churn", "--connections", 64, "--sources", CHURN_SOURCES, "--duration",
-                seconds, core=cores()[1])
-    began = time.monotonic()
     used = []
-    while load.running():
-        used.append(cpu_seconds(server.pid))
-        time.sleep(max(0.0, began + len(used) - time.monotonic()))
-    found = load.report(60)
+    with Load(binaries, server.target, "--strangers", "example.com", "--churn", "--connections", 64, "--sources", CHURN_SOURCES, "--duration",
+              seconds, core=cores()[1]) as running:
+        began = time.monotonic()
+        while running.running():
+            used.append(cpu_seconds(server.pid))
+            time.sleep(max(0.0, began + len(used) - time.monotonic()))
+        found = running.report(60)
     if faults(found):
         record.wrong(f"{where}: {faults(found)}")
     window = seconds // RUNS

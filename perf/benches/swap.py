@@ -5,6 +5,7 @@ the other and back. postern-load holds every answer against the lists that can h
 "Hot swaps"). A probe connection measures from outside when a change is in force, for whole lists and for one added address.
 """
 
+import contextlib
 import pathlib
 import socket
 import statistics
@@ -13,7 +14,7 @@ import time
 
 from . import swaps
 from .edge import Edge, Lists
-from .running import Failure, Load, NullServer, cores, faults
+from .running import Failure, Load, NullServer, cores, faults, load
 
 RUNS = 5
 RATE = 20_000
@@ -105,11 +106,10 @@ def one_run(record, binaries, edge, control, lists, series, calm_seconds, swaps_
     """A calm load, then the same with swaps there and back and an added address after each pair; adds one value to each series."""
     windows = swaps.Windows(edge.folder / "swaps")
     try:
-        calm = Load(binaries, edge.target, *load_words(lists, windows, calm_seconds), core=cores()[1]).report(calm_seconds + 60)
-        load = Load(binaries, edge.target, *load_words(lists, windows, 3600), core=cores()[1])
-        probe = Probe(edge.target)
+        calm = load(binaries, edge.target, *load_words(lists, windows, calm_seconds), core=cores()[1], patience=calm_seconds + 60)
         taken, added = [], []
-        try:
+        with Load(binaries, edge.target, *load_words(lists, windows, 3600), core=cores()[1]) as running, \
+                contextlib.closing(Probe(edge.target)) as probe:
             time.sleep(calm_seconds / 4)
             for turn in range(swaps_per_run):
                 which = (turn + 1) % 2
@@ -119,10 +119,8 @@ def one_run(record, binaries, edge, control, lists, series, calm_seconds, swaps_
                 added.append(added_address(edge, control, lists, probe, f"added.{number}.{turn}@{lists.domain}"))
             control.ask(f"table prepare {lists.files[0]}")
             control.ask("table commit")
-        finally:
-            probe.close()
-            load.process.terminate()
-        found = load.report(60)
+            running.process.terminate()
+            found = running.report(60)
     finally:
         windows.close()
     for what, report in (("calm", calm), ("with swaps", found)):

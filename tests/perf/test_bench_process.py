@@ -1,5 +1,6 @@
 """postern-load against the do-nothing server, honest and lying; the benchmark runner's records."""
 
+import contextlib
 import copy
 import json
 import os
@@ -26,8 +27,7 @@ def people(tmp_path):
 
 
 def load(binaries, target, *words):
-    found = running.Load(binaries, target, *words).report(60)
-    return found
+    return running.load(binaries, target, *words, patience=60)
 
 
 def run_raw(binaries, *words):
@@ -98,11 +98,11 @@ def test_messages_are_delivered_whole(binaries, people, pipeline):
     assert "DATA: expected 554|503" in " ".join(mixed["examples"])
 
 
-def test_a_rate_is_kept(binaries, people):
+def test_a_rate_is_not_exceeded(binaries, people):
     with running.NullServer(binaries, listed="user.") as server:
-        found = load(binaries, server.target, "--recipients", people, "--rate", 2000, "--duration", 2)
-    assert found["status"] == 0
-    assert 1500 < found["rcpts_per_s"] <= 2100
+        found = load(binaries, server.target, "--recipients", people, "--rate", 1000, "--count", 1000)
+    assert found["status"] == 0 and found["rcpts"] == 1000
+    assert found["seconds"] > 0.9
 
 
 class Scripted:
@@ -180,10 +180,10 @@ def test_mistakes_are_told_with_their_remedy(binaries, tmp_path, people):
 
 def test_an_interrupted_load_still_reports(binaries, people):
     with running.NullServer(binaries, listed="user.") as server:
-        started = running.Load(binaries, server.target, "--recipients", people, "--duration", 600)
-        time.sleep(0.5)
-        started.process.send_signal(signal.SIGINT)
-        found = started.report(30)
+        with running.Load(binaries, server.target, "--recipients", people, "--duration", 600) as started:
+            time.sleep(0.5)
+            started.process.send_signal(signal.SIGINT)
+            found = started.report(30)
     assert found["status"] == 0 and found["rcpts"] > 0 and found["seconds"] < 30
 
 
@@ -192,14 +192,12 @@ def test_an_interrupted_load_still_reports(binaries, people):
 def swap_load(binaries, tmp_path, server, drive, first):
     (tmp_path / "a.txt").write_text("user.only-a@example.com\n", encoding="ascii")
     (tmp_path / "b.txt").write_text("other.only-b@example.com\n", encoding="ascii")
-    windows = swaps.Windows(tmp_path / "swaps", first=first)
-    started = running.Load(binaries, server.target, "--only-a", tmp_path / "a.txt", "--only-b", tmp_path / "b.txt", "--swap-share", 1,
-                           "--swap-windows", windows.path, "--rate", 1500, "--count", 5000, "--failures", 100000, "--connections", 8)
-    try:
+    words = ["--only-a", tmp_path / "a.txt", "--only-b", tmp_path / "b.txt", "--swap-share", 1, "--rate", 1500, "--count", 5000, "--failures",
+             100000, "--connections", 8]
+    with contextlib.closing(swaps.Windows(tmp_path / "swaps", first=first)) as windows, \
+            running.Load(binaries, server.target, *words, "--swap-windows", windows.path) as started:
         drive(windows)
         return started.report(60)
-    finally:
-        windows.close()
 
 
 def test_answers_of_the_list_in_force_are_right_and_of_another_wrong(binaries, tmp_path):
@@ -231,8 +229,12 @@ def test_a_swap_that_the_server_did_not_make_is_caught_once_it_is_over(binaries,
 
 # Records.
 
+MACHINE = machine.describe()
+COMMIT = machine.commit()
+
+
 def a_record():
-    made = record.Record("sockets", True, machine.describe(), machine.commit())
+    made = record.Record("sockets", True, dict(MACHINE), dict(COMMIT))
     made.figure("ours", "RCPT/s", [10, 30, 20, 40, 50])
     made.figure("theirs", "RCPT/s", [10, 20, 10, 10, 10])
     made.ratio("ours_to_theirs", "ours", "theirs")

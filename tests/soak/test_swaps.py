@@ -5,6 +5,7 @@ against the lists that can have been in force between its command's sending and 
 always be accepted. Small: 20 swaps; full: 1,000. Rates are judged on the release build only; the sanitizers' builds run what they can.
 """
 
+import contextlib
 import pathlib
 import time
 
@@ -37,26 +38,23 @@ def swap_under_load(binaries, folder, count, addresses, rate, facts, judge_memor
         edge.put_in_force(lists.files[0])
         windows = swaps.Windows(folder / "swaps", room=count + 1)
         quiet_descriptors = descriptors(edge.pid)
-        load = running.Load(binaries, edge.target, "--recipients", lists.both_file, "--only-a", lists.a_file, "--only-b", lists.b_file,
-                            "--strangers", lists.domain, "--valid-share", 0.02, "--swap-share", 0.1, "--swap-windows", windows.path,
-                            "--rate", rate, "--connections", CONNECTIONS, "--sources", CONNECTIONS, "--duration", 24 * 3600)
-        try:
+        words = ["--recipients", lists.both_file, "--only-a", lists.a_file, "--only-b", lists.b_file, "--strangers", lists.domain,
+                 "--valid-share", 0.02, "--swap-share", 0.1, "--swap-windows", windows.path, "--rate", rate, "--connections", CONNECTIONS,
+                 "--sources", CONNECTIONS, "--duration", 24 * 3600]
+        with contextlib.closing(windows), running.Load(binaries, edge.target, *words) as load, edge.socket() as control:
             time.sleep(1)
             warm = 0
-            with edge.socket() as control:
-                for turn in range(count):
-                    which = (turn + 1) % 2
-                    swaps.swap(control, windows, lists.files[which], which)
-                    time.sleep(0.03)  # some load between two swaps, so that answers of one list alone are judged too
-                    if turn == count // 4:
-                        warm = running.memory_kib(edge.pid)
-                    assert load.running(), running.faults(load.report(10))
-                table = control.ask("show table")
+            for turn in range(count):
+                which = (turn + 1) % 2
+                swaps.swap(control, windows, lists.files[which], which)
+                time.sleep(0.03)  # some load between two swaps, so that answers of one list alone are judged too
+                if turn == count // 4:
+                    warm = running.memory_kib(edge.pid)
+                assert load.running(), running.faults(load.report(10))
+            table = control.ask("show table")
             grown = running.memory_kib(edge.pid) - warm
-        finally:
             load.process.terminate()
             found = load.report(60)
-            windows.close()
 
         assert running.faults(found) == ""
         assert found["status"] == 0

@@ -46,8 +46,11 @@ engine::step engine::content(work& w, std::span<const char> in, std::size_t& con
             refuse_content(w, reply::too_large);
             return step::taken;
         }
-        if (!next.pass.empty()) {
-            _context.relay.chunk(id, next.pass);
+        if (!next.pass.empty() && _context.relay.chunk(id, next.pass) != next.pass.size()) {
+            // It took less than it said it had room for: the message is no longer whole.
+            consumed += next.consumed;
+            refuse_content(w, reply::busy);
+            return step::taken;
         }
         t.content_size += next.pass.size();
         t.progress += next.consumed;

@@ -206,6 +206,15 @@ TEST(engine, takes_no_acceptance_for_an_answer_where_only_a_refusal_can_be_meant
               "250 2.0.0 OK\r\n250 2.1.0 Sender OK\r\n250 2.1.5 OK\r\n451 4.3.0 Busy, try later\r\n");
 }
 
+TEST(engine, refuses_a_message_of_which_the_relay_lost_something) {
+    world w;
+    w.relay.keeps_its_word = false;
+    const auto c = w.hello();
+    w.ask(c, "MAIL FROM:<>\r\nRCPT TO:<alice@example.com>\r\nDATA\r\n");
+    EXPECT_EQ(w.ask(c, "text\r\n.\r\n"), "451 4.3.0 Busy, try later\r\n");
+    EXPECT_EQ(w.relay.log.back(), "abandon");
+}
+
 TEST(engine, stamps_its_decisions_with_the_generation) {
     world w;
     const auto c = w.hello();

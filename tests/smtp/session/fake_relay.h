@@ -59,6 +59,7 @@ public:
     script answers;
     bool accept_transactions = true;
     std::size_t room_left = SIZE_MAX;
+    bool keeps_its_word = true;  ///< takes as much content as it has room for
     std::vector<std::string> log;
 
     bool begin(relay::transaction_id id, const std::shared_ptr<const recipients::route>& route,
@@ -109,7 +110,7 @@ public:
         if (room_left != SIZE_MAX) {
             room_left -= octets.size();
         }
-        return octets.size();
+        return keeps_its_word ? octets.size() : octets.size() - 1;
     }
     void end_of_data(relay::transaction_id id) override {
         transaction& t = open(id);

@@ -41,7 +41,8 @@ TEST_P(golden, is_the_same_when_pipelined) {
     expect_as_written(playing::pipelined);
 }
 
-INSTANTIATE_TEST_SUITE_P(all, golden, ::testing::ValuesIn(dialogues()), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(all, golden, ::testing::ValuesIn(dialogues()),
+                         [](const auto& dialogue) { return dialogue.param; });
 
 }  // namespace
 

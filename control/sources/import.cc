@@ -26,7 +26,8 @@ constexpr std::uint64_t rows_between_calls = 4096;
 /// Calls the caller's progress, also out of SQLite's long statements, and ends the work when it says no.
 class progress_watch {
 public:
-    progress_watch(directory::connection& on, const progress_callback& call) : _on(on), _call(call) {
+    progress_watch(directory::connection& on, const progress_callback& call, const import_progress& so_far = {})
+        : _on(on), _call(call), _state(so_far) {
         if (_call) {
             _on.interrupt_when(
                 200'000, [](void* self) { return static_cast<progress_watch*>(self)->ask() ? 0 : 1; }, this);
@@ -50,6 +51,7 @@ public:
         return !_cancelled;
     }
     bool cancelled() const noexcept { return _cancelled; }
+    const import_progress& state() const noexcept { return _state; }
 
 private:
     directory::connection& _on;
@@ -200,6 +202,7 @@ directory::result<import_report> preview_csv(const directory::store& in, const b
     if (on.failed()) {
         return tl::unexpected(cause_of(on, watch));
     }
+    rows.clear();
     watch.at(import_progress::stage::done);
     return report;
 }
@@ -211,21 +214,26 @@ directory::result<import_report> apply_csv(const directory::store& in, const byt
     if (!held) {
         return tl::unexpected(held.error());
     }
-    directory::connection& on = held->on();
     import_report report;
-    staging rows(on, options, report);
-    progress_watch watch(on, progress);
-    const auto layout = read_file_into(on, file, options, rows, watch, report);
+    import_progress so_far;
+    staging rows(held->on(), options, report);
+    const auto layout = [&]() -> directory::result<csv_layout> {
+        progress_watch watch(held->on(), progress);
+        auto found = read_file_into(held->on(), file, options, rows, watch, report);
+        so_far = watch.state();
+        return found;
+    }();
     if (!layout) {
         return tl::unexpected(layout.error());
     }
     if (options.strict && report.errors_total != 0) {
         return report;
     }
-    auto out = in.write(*std::move(held), by, std::chrono::minutes(5));
+    auto out = in.write(*held, by, std::chrono::minutes(5));
     if (!out) {
         return tl::unexpected(out.error());
     }
+    progress_watch watch(out->on(), progress, so_far);
     watch.at(import_progress::stage::comparing);
     auto source = directory::need_source(*out, report.source, options.organisation);
     if (!source) {
@@ -246,6 +254,7 @@ directory::result<import_report> apply_csv(const directory::store& in, const byt
     if (!seq) {
         return tl::unexpected(watch.cancelled() ? cancelled() : seq.error());
     }
+    rows.clear();
     report.seq = *seq;
     report.applied = true;
     watch.at(import_progress::stage::done);

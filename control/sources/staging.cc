@@ -44,21 +44,14 @@ void error_list::add(row_error error) {
     }
 }
 
-void staging::drop() {
+void staging::clear() {
     _on.script(
         "DROP TABLE IF EXISTS temp.staged; DROP TABLE IF EXISTS temp.asserted; DROP TABLE IF EXISTS temp.withdrawn;"
         "DROP TABLE IF EXISTS temp.touched; DROP TABLE IF EXISTS temp.altered;");
 }
 
-staging::~staging() {
-    if (!_on.in_transaction()) {
-        _on.clear_failure();
-        drop();
-    }
-}
-
 directory::result<void> staging::begin() {
-    drop();
+    clear();
     _on.script(
         "PRAGMA temp_store=FILE;"
         "CREATE TEMP TABLE staged(id INTEGER PRIMARY KEY, line INTEGER NOT NULL, domain INTEGER NOT NULL, normal TEXT "

@@ -30,7 +30,6 @@ class staging {
 public:
     staging(directory::connection& on, const import_options& options, import_report& report)
         : _on(on), _options(options), _report(report), _errors(report, options.max_row_errors) {}
-    ~staging();
     staging(const staging&) = delete;
     staging& operator=(const staging&) = delete;
 
@@ -43,6 +42,8 @@ public:
     /// Within a transaction: finds the list's rows of what is staged, takes out rows that can't be taken, and counts
     /// into the report. `source` 0: there is none of the name yet.
     void compare(std::uint32_t source, const csv_layout& layout);
+    /// Takes the tables away, outside a transaction. After a failure the connection's next import does it.
+    void clear();
     /// After `compare`: the first rows of each kind.
     void sample(std::uint32_t source);
 
@@ -58,7 +59,6 @@ private:
                           const csv_layout& layout);
     void add_alias(const csv_address& alias, std::int64_t owner, const placed& mailbox, std::uint64_t line,
                    const csv_layout& layout);
-    void drop();
     void take_out_conflicts();
 
     directory::connection& _on;

@@ -216,7 +216,8 @@ std::optional<options> read_options(int argc, char** argv, int& exit_status) {
         ->check(CLI::Range(0.0, 1.0));
     app.add_option("--swap-windows", said.windows, "File in which the driver of the swaps tells what is in force when");
     app.add_option("--expect", said.expect, "NAME=PREFIX[|PREFIX]: what a reply must begin with; may be repeated");
-    app.add_option("--duration", said.duration, "Seconds; 10, or with --count no limit")->check(CLI::Range(0.001, day_s));
+    app.add_option("--duration", said.duration, "Seconds; 10, or with --count no limit")
+        ->check(CLI::Range(0.001, day_s));
     app.add_option("--warmup", said.warmup, "Seconds before the measuring begins")->check(CLI::Range(0.0, 3600.0));
     app.add_option("--count", made.count, "End after so many RCPTs (sessions with --churn, messages with --messages)");
     app.add_option("--rate", made.rate, "RCPTs a second at most; as fast as replies come unless given")

@@ -316,14 +316,14 @@ result<std::uint64_t> count_domains(const reader& in, const domain_filter& filte
 
 result<domain_counts> count_addresses(const reader& in, std::uint32_t domain) {
     statement row = in.on().query(
-        std::string("SELECT total(valid), total(valid AND mailbox IS NULL), total(hold = 2) FROM address WHERE ") +
-            (domain == 0 ? "?1 = 0" : "domain = ?1"),
+        "SELECT total(valid_mailboxes), total(valid_aliases), total(blocked) FROM address_count"
+        " WHERE ?1 = 0 OR domain = ?1",
         domain);
     domain_counts out;
     if (row.step()) {
-        out.valid = row.as<std::uint64_t>(0);
-        out.mailboxes = row.as<std::uint64_t>(1);
-        out.aliases = out.valid - out.mailboxes;
+        out.mailboxes = row.as<std::uint64_t>(0);
+        out.aliases = row.as<std::uint64_t>(1);
+        out.valid = out.mailboxes + out.aliases;
         out.blocked = row.as<std::uint64_t>(2);
     }
     return or_failure(in, out);

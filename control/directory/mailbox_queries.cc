@@ -154,6 +154,17 @@ result<page<Item>> list(const reader& in, std::string_view columns, const Filter
     return or_failure(in, std::move(out));
 }
 
+/// What the kept counts tell, without looking at the rows.
+result<std::uint64_t> kept_count(const reader& in, std::string_view sum, std::uint32_t domain,
+                                 std::uint32_t organisation) {
+    statement row = in.on().query("SELECT total(" + std::string(sum) +
+                                      ") FROM address_count WHERE (?1 = 0 OR domain = ?1) AND (?2 = 0 OR domain IN"
+                                      " (SELECT id FROM domain WHERE organisation = ?2))",
+                                  domain, organisation);
+    const std::uint64_t out = row.step() ? row.as<std::uint64_t>(0) : 0;
+    return or_failure(in, out);
+}
+
 template <class Filter>
 result<std::uint64_t> count(const reader& in, const Filter& filter) {
     const search_terms terms = search_for(filter.search);
@@ -202,6 +213,12 @@ result<page<mailbox>> list_mailboxes(const reader& in, const mailbox_filter& fil
     return list<mailbox>(in, mailbox_columns, filter, at, read_mailbox);
 }
 result<std::uint64_t> count_mailboxes(const reader& in, const mailbox_filter& filter) {
+    if (!filter.kind && !filter.group && !filter.hold && filter.source.empty() && filter.search.empty()) {
+        const std::string_view sum = !filter.valid   ? "mailboxes"
+                                     : *filter.valid ? "valid_mailboxes"
+                                                     : "mailboxes - valid_mailboxes";
+        return kept_count(in, sum, filter.domain, filter.organisation);
+    }
     return count(in, filter);
 }
 
@@ -209,6 +226,9 @@ result<page<alias>> list_aliases(const reader& in, const alias_filter& filter, c
     return list<alias>(in, alias_columns, filter, at, read_alias);
 }
 result<std::uint64_t> count_aliases(const reader& in, const alias_filter& filter) {
+    if (filter.mailbox == 0 && filter.search.empty()) {
+        return kept_count(in, "aliases", filter.domain, 0);
+    }
     return count(in, filter);
 }
 

@@ -57,8 +57,9 @@ result<domain> set_mode(writer& in, std::uint32_t id, recipients::mode mode, std
         case recipients::mode::observe:
             break;
         case recipients::mode::enforce:
-            if (!in.on().query("SELECT 1 FROM address WHERE domain = ? AND valid = 1 LIMIT 1", id).step() &&
-                !in.on().failed()) {
+            if (const auto counts = count_addresses(in, id); !counts) {
+                return tl::unexpected(counts.error());
+            } else if (counts->valid == 0) {
                 return fail(error_kind::refused,
                             "the list of " + found->name +
                                 " has no valid address: enforce would turn away every mail. Import or add its "

@@ -211,10 +211,64 @@ WHEN old.normal <> new.normal OR old.first_name <> new.first_name OR old.last_na
 END;
 )sql";
 
-constexpr std::array<migration, 3> all = {{
+// How many addresses of each sort a domain has: what lists, metrics and the status page ask for all the time, and what
+// a count over millions of rows would take seconds for.
+constexpr const char* counts = R"sql(
+CREATE TABLE address_count(
+    domain INTEGER PRIMARY KEY,
+    mailboxes INTEGER NOT NULL,
+    aliases INTEGER NOT NULL,
+    valid_mailboxes INTEGER NOT NULL,
+    valid_aliases INTEGER NOT NULL,
+    blocked INTEGER NOT NULL
+) STRICT;
+INSERT INTO address_count
+    SELECT domain, sum(mailbox IS NULL), sum(mailbox IS NOT NULL), sum(valid AND mailbox IS NULL),
+           sum(valid AND mailbox IS NOT NULL), sum(hold = 2)
+    FROM address GROUP BY domain;
+CREATE TRIGGER address_count_insert AFTER INSERT ON address BEGIN
+    INSERT INTO address_count VALUES (new.domain, new.mailbox IS NULL, new.mailbox IS NOT NULL,
+            new.valid AND new.mailbox IS NULL, new.valid AND new.mailbox IS NOT NULL, new.hold = 2)
+        ON CONFLICT (domain) DO UPDATE SET
+            mailboxes = mailboxes + excluded.mailboxes,
+            aliases = aliases + excluded.aliases,
+            valid_mailboxes = valid_mailboxes + excluded.valid_mailboxes,
+            valid_aliases = valid_aliases + excluded.valid_aliases,
+            blocked = blocked + excluded.blocked;
+END;
+CREATE TRIGGER address_count_delete AFTER DELETE ON address BEGIN
+    UPDATE address_count SET
+        mailboxes = mailboxes - (old.mailbox IS NULL),
+        aliases = aliases - (old.mailbox IS NOT NULL),
+        valid_mailboxes = valid_mailboxes - (old.valid AND old.mailbox IS NULL),
+        valid_aliases = valid_aliases - (old.valid AND old.mailbox IS NOT NULL),
+        blocked = blocked - (old.hold = 2)
+    WHERE domain = old.domain;
+END;
+CREATE TRIGGER address_count_update AFTER UPDATE OF valid, hold ON address
+WHEN old.valid <> new.valid OR old.hold <> new.hold BEGIN
+    UPDATE address_count SET
+        valid_mailboxes = valid_mailboxes + (new.mailbox IS NULL) * (new.valid - old.valid),
+        valid_aliases = valid_aliases + (new.mailbox IS NOT NULL) * (new.valid - old.valid),
+        blocked = blocked + (new.hold = 2) - (old.hold = 2)
+    WHERE domain = new.domain;
+END;
+CREATE TRIGGER address_moves BEFORE UPDATE OF domain ON address WHEN old.domain <> new.domain BEGIN
+    SELECT RAISE(ABORT, 'an address stays in its domain');
+END;
+CREATE TRIGGER address_turns BEFORE UPDATE OF mailbox ON address WHEN (old.mailbox IS NULL) <> (new.mailbox IS NULL) BEGIN
+    SELECT RAISE(ABORT, 'a mailbox does not become an alias, nor the other way round');
+END;
+CREATE TRIGGER address_count_domain AFTER DELETE ON domain BEGIN
+    DELETE FROM address_count WHERE domain = old.id;
+END;
+)sql";
+
+constexpr std::array<migration, 4> all = {{
     {1, "the model", model},
     {2, "publication", publication},
     {3, "search", search},
+    {4, "counts", counts},
 }};
 
 std::int64_t pragma(connection& on, std::string_view sql) {

@@ -114,6 +114,7 @@ struct store_state : std::enable_shared_from_this<store_state> {
 
 lease::lease(std::shared_ptr<store_state> from, std::unique_ptr<connection> held) noexcept
     : _from(std::move(from)), _connection(std::move(held)) {}
+lease::lease() noexcept = default;
 lease::lease(lease&&) noexcept = default;
 lease& lease::operator=(lease&& other) noexcept {
     std::swap(_from, other._from);
@@ -127,7 +128,7 @@ lease::~lease() {
 }
 
 reader::~reader() {
-    if (_lease.held() && on().in_transaction()) {
+    if (_on != nullptr && on().in_transaction()) {
         on().clear_failure();
         on().script("ROLLBACK");
     }
@@ -141,8 +142,8 @@ struct writer::turn {
     ~turn() { state->end_turn(); }
 };
 
-writer::writer(lease&& held, std::unique_ptr<turn> lock, actor by, timestamp now) noexcept
-    : reader(std::move(held)), _turn(std::move(lock)), _by(std::move(by)), _now(now) {}
+writer::writer(reader&& on, std::unique_ptr<turn> lock, actor by, timestamp now) noexcept
+    : reader(std::move(on)), _turn(std::move(lock)), _by(std::move(by)), _now(now) {}
 writer::writer(writer&&) noexcept = default;
 
 result<std::unique_ptr<writer::turn>> writer::take_turn(const std::shared_ptr<store_state>& state,
@@ -153,11 +154,11 @@ result<std::unique_ptr<writer::turn>> writer::take_turn(const std::shared_ptr<st
     return std::make_unique<turn>(state);
 }
 
-result<writer> writer::begin(lease&& held, std::unique_ptr<turn> lock, actor by, timestamp now) {
-    connection& on = held.on();
+result<writer> writer::begin(reader&& idle, std::unique_ptr<turn> lock, actor by, timestamp now) {
+    connection& on = idle.on();
     on.clear_failure();
     on.act = 0;
-    writer out(std::move(held), std::move(lock), std::move(by), now);
+    writer out(std::move(idle), std::move(lock), std::move(by), now);
     if (!on.script("BEGIN IMMEDIATE")) {
         return tl::unexpected(on.failure());
     }
@@ -260,15 +261,15 @@ result<writer> store::write(actor by, std::chrono::milliseconds patience) const 
     if (!held) {
         return tl::unexpected(held.error());
     }
-    return writer::begin(std::move(*held), std::move(*turn), std::move(by), _state->now());
+    return writer::begin(reader(std::move(*held)), std::move(*turn), std::move(by), _state->now());
 }
 
-result<writer> store::write(lease&& held, actor by, std::chrono::milliseconds patience) const {
+result<writer> store::write(const lease& held, actor by, std::chrono::milliseconds patience) const {
     auto turn = writer::take_turn(_state, patience);
     if (!turn) {
         return tl::unexpected(turn.error());
     }
-    return writer::begin(std::move(held), std::move(*turn), std::move(by), _state->now());
+    return writer::begin(reader(held.on()), std::move(*turn), std::move(by), _state->now());
 }
 
 std::uint64_t store::on_commit(std::function<void(std::uint64_t)> tell) {

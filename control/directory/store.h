@@ -16,6 +16,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "control/directory/error.h"
@@ -50,11 +51,11 @@ struct page {
 /// Owns a connection until destroyed, then hands it back to the pool.
 class lease {
 public:
+    lease() noexcept;
     lease(lease&&) noexcept;
     lease& operator=(lease&&) noexcept;
     ~lease();
     connection& on() const noexcept { return *_connection; }
-    bool held() const noexcept { return _connection != nullptr; }
 
 private:
     friend struct store_state;
@@ -66,15 +67,17 @@ private:
 /// A consistent view. Ends (and returns its connection) when destroyed.
 class reader {
 public:
-    reader(reader&&) noexcept = default;
+    reader(reader&& other) noexcept : _lease(std::move(other._lease)), _on(std::exchange(other._on, nullptr)) {}
     reader& operator=(reader&&) = delete;
     virtual ~reader();
-    connection& on() const noexcept { return _lease.on(); }
+    connection& on() const noexcept { return *_on; }
 
 protected:
     friend class store;
-    explicit reader(lease&& held) noexcept : _lease(std::move(held)) {}
-    lease _lease;
+    explicit reader(lease&& held) noexcept : _lease(std::move(held)), _on(&_lease.on()) {}
+    explicit reader(connection& on) noexcept : _on(&on) {}
+    lease _lease;     // empty: the connection is the caller's
+    connection* _on;  // null: moved from
 };
 
 /// A change in progress: everything that is done with it happens at `commit`, or not at all. Reads through it see its
@@ -93,10 +96,10 @@ public:
 private:
     friend class store;
     struct turn;  // the place in the queue of writers
-    writer(lease&& held, std::unique_ptr<turn> lock, actor by, timestamp now) noexcept;
+    writer(reader&& on, std::unique_ptr<turn> lock, actor by, timestamp now) noexcept;
     static result<std::unique_ptr<turn>> take_turn(const std::shared_ptr<store_state>& state,
                                                    std::chrono::milliseconds patience);
-    static result<writer> begin(lease&& held, std::unique_ptr<turn> lock, actor by, timestamp now);
+    static result<writer> begin(reader&& idle, std::unique_ptr<turn> lock, actor by, timestamp now);
     std::unique_ptr<turn> _turn;
     actor _by;
     timestamp _now;
@@ -122,7 +125,8 @@ public:
     result<writer> write(actor by, std::chrono::milliseconds patience = std::chrono::seconds(30)) const;
     /// A connection without a transaction, for work that stages in temporary tables first and writes afterwards.
     result<lease> borrow() const;
-    result<writer> write(lease&& held, actor by, std::chrono::milliseconds patience) const;
+    /// The same on a borrowed connection, which must outlive the writer.
+    result<writer> write(const lease& held, actor by, std::chrono::milliseconds patience) const;
 
     /// Called after each commit that changed the feed, by the committing thread, with its last number. Not to block.
     /// The number is for `ignore_commits`, which returns only when no call is running.

@@ -342,6 +342,68 @@ TEST_F(mailboxes, search_follows_changes_and_removals) {
     EXPECT_FALSE(in.on().failed());
 }
 
+TEST_F(mailboxes, counts_follow_every_change) {
+    new_mailbox input;
+    input.address = "alice@example.com";
+    input.aliases = {"a@example.com", "b@example.com"};
+    const mailbox box = add(input);
+    add_address("bob@example.com");
+    add("other.example");
+    add_address("carol@other.example");
+    const auto expect = [&](std::uint64_t valid_mailboxes, std::uint64_t valid_aliases, std::uint64_t blocked) {
+        const reader in = read();
+        const domain_counts counts = need(count_addresses(in, _domain.id));
+        EXPECT_EQ(counts.mailboxes, valid_mailboxes);
+        EXPECT_EQ(counts.aliases, valid_aliases);
+        EXPECT_EQ(counts.valid, valid_mailboxes + valid_aliases);
+        EXPECT_EQ(counts.blocked, blocked);
+        // By the rows themselves.
+        statement rows = in.on().query(
+            "SELECT count(*) FILTER (WHERE mailbox IS NULL), count(*) FILTER (WHERE mailbox IS NOT NULL),"
+            " count(*) FILTER (WHERE mailbox IS NULL AND valid) FROM address WHERE domain = ?",
+            _domain.id);
+        ASSERT_TRUE(rows.step());
+        mailbox_filter filter;
+        filter.domain = _domain.id;
+        EXPECT_EQ(need(count_mailboxes(in, filter)), rows.as<std::uint64_t>(0));
+        filter.valid = true;
+        EXPECT_EQ(need(count_mailboxes(in, filter)), rows.as<std::uint64_t>(2));
+        alias_filter aliases;
+        aliases.domain = _domain.id;
+        EXPECT_EQ(need(count_aliases(in, aliases)), rows.as<std::uint64_t>(1));
+    };
+    expect(2, 2, 0);
+    {
+        writer in = write();
+        need(block_address(in, "alice@example.com"));
+        need(block_address(in, "new@example.com"));
+        commit(in);
+    }
+    expect(1, 2, 2);
+    {
+        writer in = write();
+        mailbox_change change;
+        change.hold = hold::none;
+        need(change_mailbox(in, box.id, change));
+        need(set_alias_hold(in, box.aliases[0].id, hold::blocked));
+        commit(in);
+    }
+    expect(2, 1, 2);
+    {
+        writer in = write();
+        need(remove_mailbox(in, box.id));
+        commit(in);
+    }
+    expect(1, 0, 1);
+    {
+        writer in = write();
+        need(remove_domain(in, _domain.id, true));
+        commit(in);
+    }
+    const reader in = read();
+    EXPECT_EQ(need(count_addresses(in, 0)).valid, 1U);
+}
+
 TEST_F(mailboxes, history_says_who_what_when_and_why) {
     const mailbox box = add_address("alice@example.com");
     _now += 1000;

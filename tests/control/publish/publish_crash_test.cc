@@ -119,8 +119,8 @@ TEST_F(publish_crash, random_changes_crashes_and_edge_restarts_end_in_the_list) 
     std::mt19937 random(20260131);
     for (int round = 0; round < 25; ++round) {
         SCOPED_TRACE(round);
-        std::atomic<int> left{static_cast<int>(random() % 40)};
-        start(1 + random() % 20, [&](std::string_view) { return left.fetch_sub(1) == 0; });
+        const auto left = std::make_shared<std::atomic<int>>(static_cast<int>(random() % 40));
+        start(1 + random() % 20, [left](std::string_view) { return left->fetch_sub(1) == 0; });
         for (int n = 0; n < 20; ++n) {
             change(random);
             if (random() % 10 == 0) {

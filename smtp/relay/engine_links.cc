@@ -82,9 +82,16 @@ void engine::state::find_link(transaction& t) {
     serve_waiting(*t.at);
 }
 
+void engine::state::start_connect_time(transaction& t) {
+    if (!t.connect_by) {
+        t.connect_by = now + settings.timeouts.connect_total;
+    }
+}
+
 void engine::state::take_idle(transaction& t, link_id id) {
     link& one = *find(id);
     counts.connections_reused.add();
+    start_connect_time(t);
     one.use = link::use::working;
     one.reused = true;
     one.user = &t;
@@ -99,9 +106,7 @@ void engine::state::open_link(transaction& t, const recipients::mail_host& host)
     auto fresh = std::make_unique<link>(id, settings, *t.at, host);
     link& one = *fresh;
     links.emplace(id, std::move(fresh));
-    if (!t.connect_by) {
-        t.connect_by = now + settings.timeouts.connect_total;
-    }
+    start_connect_time(t);
     one.user = &t;
     one.open_by = now + settings.timeouts.connect;
     t.link = &one;
@@ -316,7 +321,7 @@ void engine::state::link_trouble(link& one, relay::trouble trouble, const server
         drop(one);
         return;
     }
-    if (try_again(*t, one)) {
+    if (try_again(*t, one, trouble)) {
         return;
     }
     const bool after_354 = t->stage == transaction::stage::content || t->stage == transaction::stage::final;
@@ -342,11 +347,12 @@ void engine::state::link_trouble(link& one, relay::trouble trouble, const server
 }
 
 /// Before the first answer to a RCPT another connection may do: once in a dead pooled one's place, else another host's.
-bool engine::state::try_again(transaction& t, link& one) {
+bool engine::state::try_again(transaction& t, link& one, relay::trouble trouble) {
     if (t.server_answered || t.stage == transaction::stage::over) {
         return false;
     }
-    const bool in_place = one.reused && !t.replaced;
+    const bool dead = trouble == trouble::lost || trouble == trouble::closing;
+    const bool in_place = one.reused && dead && !t.replaced;
     if (!in_place && t.connect_by && now >= *t.connect_by) {
         return false;
     }
@@ -362,6 +368,7 @@ bool engine::state::try_again(transaction& t, link& one) {
     one.user = nullptr;
     if (in_place) {
         t.replaced = true;
+        t.connect_by.reset();
         counts.connections_replaced.add();
         t.at->connections.reopen(one.key());  // before the dead one's place can go to another
         const recipients::mail_host host = one.host;

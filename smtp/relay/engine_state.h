@@ -95,7 +95,7 @@ struct transaction {
     std::deque<pending_recipient> recipients;
     std::deque<std::pair<std::uint32_t, std::uint16_t>> chunks;  ///< number and octets, to be sent
     std::optional<loop_guard> guard;
-    std::optional<shard::instant> connect_by;  ///< all hosts
+    std::optional<shard::instant> connect_by;  ///< all hosts; from the first connection on, new or pooled
     shard::instant deadline = shard::never;
 };
 
@@ -168,6 +168,7 @@ struct engine::state {
 
     // Links (engine_links.cc).
     void find_link(transaction& t);
+    void start_connect_time(transaction& t);
     void take_idle(transaction& t, link_id id);
     void open_link(transaction& t, const recipients::mail_host& host);
     void serve_waiting(route_state& route);
@@ -179,7 +180,7 @@ struct engine::state {
     void link_ready(link& one);
     void link_answer(link& one, const client_event& event);
     void link_trouble(link& one, relay::trouble trouble, const server_reply& said, std::string_view text);
-    bool try_again(transaction& t, link& one);
+    bool try_again(transaction& t, link& one, relay::trouble trouble);
     void release(link& one);  ///< its user is done with it, between replies or not
     void clear_on(link& one);
     void rest(link& one);  ///< it is idle

@@ -62,11 +62,12 @@ private:
     bool _distrusted = false;
 };
 
-/// So many per second, with a burst.
+/// So many per second, with a burst; 0 a second: none at all.
 class rate_limit {
 public:
     rate_limit(std::uint32_t per_second, std::uint32_t burst)
-        : _each(shard::instant(std::chrono::seconds(1)) / (per_second == 0 ? 1 : per_second)), _span(_each * burst) {}
+        : _each(shard::instant(std::chrono::seconds(1)) / (per_second == 0 ? 1 : per_second)),
+          _span(per_second == 0 ? shard::instant{} : _each * burst) {}
 
     /// One more now? (GCRA: `_next` is when the bucket would be full again.)
     bool take(shard::instant now) noexcept {

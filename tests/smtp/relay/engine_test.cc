@@ -876,6 +876,17 @@ TEST(relay_engine, a_dead_pooled_connection_is_not_replaced_after_a_rcpt_was_ans
     EXPECT_EQ(t.event_of(id), std::string("aborted ") + no_server);
 }
 
+TEST(relay_engine, a_pooled_connection_that_is_only_slow_is_not_replaced) {
+    engine_rig t;
+    const link_id mx = t.pooled(one_host());
+    const transaction_id id = t.begin(one_host());
+    t.rcpt(id, "a@example.com");
+    t.pass(60s);
+    EXPECT_TRUE(t.closed_by_us(mx));
+    EXPECT_EQ(t.net.opened.size(), 1U);
+    EXPECT_EQ(t.event_of(id), std::string("recipient ") + no_server);
+}
+
 TEST(relay_engine, the_next_host_is_tried_when_one_fails) {
     const std::vector<std::function<void(engine_rig&, link_id)>> failures = {
         [](engine_rig& t, link_id mx) { t.unreachable(mx); },

@@ -84,6 +84,8 @@ TEST(relay_refusals, a_rate_has_its_burst_and_then_its_pace) {
     EXPECT_TRUE(rate.take(60s));
     EXPECT_TRUE(rate.take(60s));
     EXPECT_FALSE(rate.take(60s));
+    rate_limit none(0, 100);
+    EXPECT_FALSE(none.take(1s));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -55,9 +56,11 @@ public:
     }
     /// The content as sent, up to its final dot; `ended` tells whether that came.
     std::string content(bool& ended) {
+        std::size_t searched = 0;
         while (true) {
             const bool empty = _buffer.starts_with(".\r\n");
-            const std::size_t end = empty ? 0 : _buffer.find("\r\n.\r\n");
+            const std::size_t end = empty ? 0 : _buffer.find("\r\n.\r\n", searched);
+            searched = _buffer.size() < 4 ? 0 : _buffer.size() - 4;
             if (end != std::string::npos) {
                 std::string out = _buffer.substr(0, empty ? 0 : end + 2);
                 _buffer.erase(0, end + (empty ? 3 : 5));
@@ -122,11 +125,8 @@ class scripted_server {
 public:
     using script = std::function<void(dialogue&, int connection)>;
 
-    explicit scripted_server(script what, int receive_buffer = 0) : _script(std::move(what)) {
+    explicit scripted_server(script what) : _script(std::move(what)) {
         _fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (receive_buffer > 0) {
-            ::setsockopt(_fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
-        }
         sockaddr_in at{};
         at.sin_family = AF_INET;
         at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -163,6 +163,9 @@ private:
             if (fd < 0) {
                 continue;
             }
+            // Pipelined replies are sent one by one here: none is to wait for the acknowledgement of another.
+            const int yes = 1;
+            ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
             const int number = _accepted++;
             _dialogues.emplace_back([this, fd, number] {
                 dialogue talk(fd, _over);

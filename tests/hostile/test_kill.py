@@ -100,7 +100,6 @@ def test_kill_nine_leaves_the_old_or_the_new(system, tmp_path, full):
             system.control.kill()
         if victim in ("edge", "both"):
             system.edge.kill()
-        importing.communicate(timeout=60)
         if victim in ("edge", "both"):
             system.edge.start()
             if victim == "both":
@@ -108,6 +107,7 @@ def test_kill_nine_leaves_the_old_or_the_new(system, tmp_path, full):
         if victim in ("control", "both"):
             assert rcpt_reply(system.smtp, BOTH[0]).startswith("250"), "the edge must go on without control"
             system.control.start()
+        importing.communicate(timeout=120)
         current = list_of(system)
         wait_until(lambda: list_at_edge(system) == current, 30, f"turn {turn}: the edge has list {current} of control")  # noqa: B023
     senders.stop()

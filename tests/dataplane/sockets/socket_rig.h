@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -197,18 +196,18 @@ public:
         const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
         while (!holds() && std::chrono::steady_clock::now() < end) {
             if (!turn()) {
-                ::sched_yield();
+                let_the_kernel_deliver();
             }
         }
         return holds();
     }
     void quiet() {
-        // The kernel may deliver loopback packets a little later than they were sent.
-        for (int still = 0; still < 200; ++still) {
+        for (int still = 0; still < 50; ++still) {
             if (turn()) {
                 still = 0;
+            } else if (still % 10 == 0) {
+                let_the_kernel_deliver();
             }
-            ::sched_yield();
         }
     }
     void advance(shard::instant by) {
@@ -229,6 +228,9 @@ private:
         std::string received;
         std::size_t sends_before = 0;
     };
+
+    /// Loopback packets may arrive a little later than they were sent, when the machine is busy.
+    static void let_the_kernel_deliver() { ::poll(nullptr, 0, 1); }
 
     std::size_t activity() {
         const counters& c = _operations.counts();

@@ -1,0 +1,111 @@
+"""`./dev up` as its user meets it: ready, a listed recipient delivered, a stranger refused, a clean end, and the same lists at the next start."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+from downstream import wait_until
+from postern import free_port
+from smtp import Client, rcpt_reply
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+pytestmark = pytest.mark.release
+
+
+class Up:
+    """One run of the start script on its own ports."""
+
+    def __init__(self, state, binaries):
+        self.state = state
+        self.smtp, self.http, self.downstream = free_port(), free_port(), free_port()
+        self.binaries = binaries
+        self.output = state.parent / "up.out"
+
+    def start(self):
+        environment = dict(os.environ, POSTERN_BIN=str(self.binaries), POSTERN_STATE=str(self.state))
+        with open(self.output, "wb") as out:
+            self.process = subprocess.Popen(
+                ["bash", ROOT / "image/up/up.sh", "--smtp", f"127.0.0.1:{self.smtp}", "--http", f"127.0.0.1:{self.http}", "--downstream",
+                 f"127.0.0.1:{self.downstream}"], stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+        wait_until(lambda: "ready" in self.lines() or self.process.poll() is not None, 90, "ready")
+        assert self.process.poll() is None, self.output.read_text()
+        return self
+
+    def lines(self):
+        return self.output.read_text().splitlines()
+
+    def stop(self, how):
+        children = {file.stem: int(file.read_text()) for file in (self.state / "run").glob("*.pid")}
+        assert set(children) == {"edge", "control", "downstream"}
+        self.process.send_signal(how)
+        status = self.process.wait(60)
+        left = [name for name, process in children.items() if pathlib.Path(f"/proc/{process}").exists()]
+        return status, left
+
+
+@contextlib.contextmanager
+def running(state, binaries, how=signal.SIGTERM):
+    up = Up(state, binaries).start()
+    try:
+        yield up
+    except BaseException:
+        up.process.terminate()
+        up.process.wait(60)
+        raise
+    status, left = up.stop(how)
+    assert status == 0, up.output.read_text()[-2000:]
+    assert not left
+    for port in (up.smtp, up.http, up.downstream):
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_up_starts_a_working_system_and_ends_clean(tmp_path, binaries):
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    (state / "mine.txt").write_text("not Postern's")
+    with running(state, binaries) as up:
+        assert rcpt_reply(up.smtp, "nobody@example.com") == "550 5.1.1 Invalid recipient"
+        with Client(up.smtp) as client:
+            client.say("EHLO client.example")
+            assert client.deliver(["alice@example.com"], b"Subject: one\r\n\r\nbody\r\n").startswith("250")
+            assert client.deliver(["alice@example.com", "nobody@example.com", "BOB@Example.COM"], b"Subject: two\r\n\r\nbody\r\n").startswith("250")
+        wait_until(lambda: len(list((state / "delivered").iterdir())) == 2, 20, "two files")
+        assert all(file.is_file() for file in (state / "delivered").iterdir())
+        extra = tmp_path / "more.csv"
+        extra.write_text("email\nerin@example.com\n")
+        subprocess.run([binaries / "posternctl", "--url", f"http://127.0.0.1:{up.http}", "--token-file", state / "control/admin.token", "import", extra,
+                        "--domain", "example.com", "--yes"], check=True, capture_output=True)
+        assert rcpt_reply(up.smtp, "erin@example.com").startswith("250")
+    assert (state / "mine.txt").read_text() == "not Postern's"
+    with running(state, binaries, signal.SIGINT) as again:
+        assert rcpt_reply(again.smtp, "erin@example.com").startswith("250")
+        assert rcpt_reply(again.smtp, "nobody@example.com").startswith("550")
+
+
+def test_a_port_in_use_is_named_with_its_remedy(tmp_path, binaries):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = subprocess.run(["bash", ROOT / "image/up/up.sh", "--state", tmp_path / "s", "--smtp", f"127.0.0.1:{port}"], capture_output=True, text=True,
+                              env=dict(os.environ, POSTERN_BIN=str(binaries)), timeout=60, check=False)
+    assert done.returncode != 0
+    assert f"127.0.0.1:{port} is in use" in done.stderr
+    assert "--smtp" in done.stderr
+
+
+def test_children_of_a_killed_start_are_ended_by_the_next(tmp_path, binaries):
+    state = tmp_path / "state"
+    up = Up(state, binaries).start()
+    children = [int(file.read_text()) for file in (state / "run").glob("*.pid")]
+    up.process.kill()
+    up.process.wait()
+    with running(state, binaries) as again:
+        assert rcpt_reply(again.smtp, "alice@example.com").startswith("250")
+        time.sleep(0.1)
+        assert not [process for process in children if pathlib.Path(f"/proc/{process}/exe").exists()]

@@ -132,15 +132,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         require(delivered <= acknowledged, "a message was acknowledged that the server did not acknowledge");
     };
-    // The relay's answers come when the input says so.
-    const auto silence = [&] {
-        w.relay.answers.recipient.assign(300, std::nullopt);
-        w.relay.answers.data.assign(300, std::nullopt);
-        w.relay.answers.final.assign(300, std::nullopt);
-    };
+    w.relay.silent = true;  // its answers come when the input says so
     clients.push_back({w.loop.connect(), {}});
     while (!in.empty()) {
-        silence();
         const std::uint8_t op = in.octet();
         client& one = clients[op % clients.size()];
         const auto wishes = w.relay.wishes();
@@ -216,7 +210,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const client& one : clients) {
         w.loop.stall(one.id, false);
     }
-    silence();
     w.loop.settle();
     w.loop.advance(std::chrono::hours(5));
     look();

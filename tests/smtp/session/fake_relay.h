@@ -57,6 +57,7 @@ public:
         std::deque<std::optional<std::string>> final;
     };
     script answers;
+    bool silent = false;  ///< without a script there is no answer
     bool accept_transactions = true;
     std::size_t room_left = SIZE_MAX;
     bool keeps_its_word = true;  ///< takes as much content as it has room for
@@ -246,9 +247,9 @@ private:
             log.push_back("content " + visible(t.content));
         }
     }
-    static std::optional<std::string> next(std::deque<std::optional<std::string>>& script, const char* usual) {
+    std::optional<std::string> next(std::deque<std::optional<std::string>>& script, const char* usual) const {
         if (script.empty()) {
-            return usual;
+            return silent ? std::nullopt : std::optional<std::string>(usual);
         }
         std::optional<std::string> answer = std::move(script.front());
         script.pop_front();

@@ -52,7 +52,8 @@ chmod 0755 "$state"/{edge,run}
 chgrp nogroup "$state/tables"
 chmod 2750 "$state/tables"
 exec 9> "$state/run/up.lock"
-flock -n 9 || die "another ./dev up is running on $state; stop it, or give --state another folder"
+# A moment of patience: a command of a start that was just killed may still hold it.
+flock -w 2 9 || die "another ./dev up is running on $state; stop it, or give --state another folder"
 
 # What runs: name -> process id. Each is a session of its own, so that a Ctrl-C at the terminal reaches this script alone and
 # everything is ended in order, by its own id.

@@ -140,6 +140,7 @@ const snapshot& table_of(std::uint64_t keys, bool with_overlay) {
         last.base = load(path);
         std::vector<address_text> added;
         std::vector<listed_address> views;
+        views.reserve(overlay_changes);
         std::vector<std::string> removed;
         for (std::uint64_t i = 0; i < overlay_changes; ++i) {
             added.push_back(text_of(keys + i));
@@ -288,13 +289,13 @@ void register_all(std::uint64_t max_keys) {
         benchmark::RegisterBenchmark(("load/" + size).c_str(), loads, keys)->Unit(benchmark::kMillisecond);
         for (const unsigned percent : {0U, 50U}) {
             for (const std::size_t batch : {1U, 8U, 32U}) {
-                const std::string shape = size + "/" + std::to_string(batch);
-                const std::string share = percent == 0 ? "negative/" : "half/";
-                benchmark::RegisterBenchmark(("lookup/" + share + shape).c_str(), lookups, keys, batch, percent, false)
-                    ->UseManualTime();
-                benchmark::RegisterBenchmark(("lookup_overlay/" + share + shape).c_str(), lookups, keys, batch, percent,
-                                             true)
-                    ->UseManualTime();
+                std::string shape = percent == 0 ? "/negative/" : "/half/";
+                shape.append(size).append("/").append(std::to_string(batch));
+                for (const bool overlaid : {false, true}) {
+                    const std::string name = (overlaid ? "lookup_overlay" : "lookup") + shape;
+                    benchmark::RegisterBenchmark(name.c_str(), lookups, keys, batch, percent, overlaid)
+                        ->UseManualTime();
+                }
             }
         }
         benchmark::RegisterBenchmark(("overlay_build/" + size).c_str(), overlays, keys)->Unit(benchmark::kMillisecond);

@@ -33,11 +33,6 @@ std::string find_duplicate(const hash_key& key, std::uint64_t shared_hash, const
     return duplicate;
 }
 
-struct sorted_keys {
-    std::vector<keyed_entry> entries;
-    std::vector<std::uint64_t> ends;
-};
-
 /// One pass over the source. The error names the address.
 tl::expected<sorted_keys, std::string> gather(format::header& head, const domain_section& domains,
                                               const address_source& addresses) {
@@ -58,9 +53,7 @@ tl::expected<sorted_keys, std::string> gather(format::header& head, const domain
     }
     keys.finish();
     choose_partitions(keys.size(), head);
-    sorted_keys sorted;
-    sorted.ends = keys.sort_into(placement(head), head.partitions, sorted.entries);
-    return sorted;
+    return keys.sort(placement(head), head.partitions);
 }
 
 }  // namespace
@@ -90,7 +83,7 @@ tl::expected<build_report, std::string> build_base(const std::string& path, std:
         if (!keys) {
             return reason(keys.error());
         }
-        const auto done = writer->write(head, {encoded, {}, keys->entries, keys->ends});
+        const auto done = writer->write(head, {encoded, {}, keys->all(), keys->ends});
         if (!done) {
             return reason(done.error());
         }
@@ -165,7 +158,7 @@ tl::expected<build_report, std::string> build_overlay(const std::string& path, s
     if (!writer) {
         return reason(writer.error());
     }
-    const auto done = writer->write(head, {encoded, slots, keys->entries, keys->ends});
+    const auto done = writer->write(head, {encoded, slots, keys->all(), keys->ends});
     if (!done) {
         return reason(done.error());
     }

@@ -53,7 +53,7 @@ private:
     std::string _octets;
 };
 
-void append_record(std::string& to, std::uint8_t type, std::string fields) {
+void append_record(std::string& to, std::uint8_t type, std::string_view fields) {
     field_writer size;
     size.number(fields.size());
     to.push_back(static_cast<char>(type));

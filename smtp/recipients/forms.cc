@@ -40,13 +40,15 @@ void add_form(local_forms& out, std::string_view local) noexcept {
     }
 }
 
-/// Takes off a field that is not empty and the `=` behind it.
-bool take_field(std::string_view& text) noexcept {
-    const std::size_t end = text.find('=');
-    if (end == std::string_view::npos || end == 0) {
-        return false;
+/// Takes off so many fields that are not empty, each with the `=` behind it.
+bool take_fields(std::string_view& text, unsigned count) noexcept {
+    for (; count > 0; --count) {
+        const std::size_t end = text.find('=');
+        if (end == std::string_view::npos || end == 0) {
+            return false;
+        }
+        text.remove_prefix(end + 1);
     }
-    text.remove_prefix(end + 1);
     return true;
 }
 
@@ -65,10 +67,10 @@ bool is_srs(std::string_view local) noexcept {
     const char kind = local[3];
     std::string_view rest = local.substr(start);
     if (kind == '0') {
-        return take_field(rest) && take_field(rest) && take_field(rest) && !rest.empty();
+        return take_fields(rest, 3) && !rest.empty();
     }
     // The hash and the first forwarder's domain; what follows is that forwarder's, with a separator of its own.
-    return kind == '1' && take_field(rest) && take_field(rest) && rest.size() > 1;
+    return kind == '1' && take_fields(rest, 2) && rest.size() > 1;
 }
 
 void other_forms(std::string_view local, const domain_settings& settings, local_forms& out) noexcept {

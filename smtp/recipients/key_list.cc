@@ -58,32 +58,37 @@ void key_list::flush() {
     _used = 0;
 }
 
-std::vector<std::uint64_t> key_list::sort_into(const placement& where, std::uint64_t partitions,
-                                               std::vector<keyed_entry>& out) {
-    const auto each = [this](std::size_t b, const auto& take) {
-        const std::uint64_t in_block = std::min<std::uint64_t>(block_keys, _size - b * block_keys);
-        for (std::uint64_t i = 0; i < in_block; ++i) {
-            take(_blocks[b][i]);
-        }
+sorted_keys key_list::sort(const placement& where, std::uint64_t partitions) {
+    const auto partition_of = [&where](const keyed_entry& entry) {
+        return where.bucket_of(entry.hash) >> where.bucket_shift;
+    };
+    const auto block = [this](std::size_t b) {
+        return std::span(_blocks[b].get(), std::min<std::uint64_t>(block_keys, _size - b * block_keys));
     };
     std::vector<std::uint64_t> ends(partitions + 1, 0);
     for (std::size_t b = 0; b < _blocks.size(); ++b) {
-        each(b, [&](const keyed_entry& entry) { ++ends[(where.bucket_of(entry.hash) >> where.bucket_shift) + 1]; });
+        for (const keyed_entry& entry : block(b)) {
+            ++ends[partition_of(entry) + 1];
+        }
     }
     for (std::uint64_t p = 1; p <= partitions; ++p) {
         ends[p] += ends[p - 1];
     }
     // From here ends[p] is where partition p's next key goes; in the end that is where the partition ends.
-    out.resize(_size);
+    sorted_keys sorted;
+    sorted.entries = std::make_unique_for_overwrite<keyed_entry[]>(_size);
+    sorted.size = _size;
     for (std::size_t b = 0; b < _blocks.size(); ++b) {
-        each(b,
-             [&](const keyed_entry& entry) { out[ends[where.bucket_of(entry.hash) >> where.bucket_shift]++] = entry; });
+        for (const keyed_entry& entry : block(b)) {
+            sorted.entries[ends[partition_of(entry)]++] = entry;
+        }
         _blocks[b].reset();
     }
     ends.pop_back();
+    sorted.ends = std::move(ends);
     _blocks.clear();
     _size = 0;
-    return ends;
+    return sorted;
 }
 
 }  // namespace postern::recipients

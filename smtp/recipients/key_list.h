@@ -32,6 +32,13 @@ private:
     const std::string* _last_name = nullptr;
 };
 
+struct sorted_keys {
+    std::unique_ptr<keyed_entry[]> entries;  // NOLINT: not initialised, unlike a vector
+    std::uint64_t size = 0;
+    std::vector<std::uint64_t> ends;  ///< where each partition ends
+    std::span<const keyed_entry> all() const noexcept { return {entries.get(), size}; }
+};
+
 class key_list {
 public:
     explicit key_list(const hash_key& key) : _key(key) {}
@@ -42,9 +49,8 @@ public:
     void finish() { flush(); }
     std::uint64_t size() const noexcept { return _size; }
 
-    /// Sorts into partitions; the list is empty afterwards. Element p of the result is where partition p ends.
-    std::vector<std::uint64_t> sort_into(const placement& where, std::uint64_t partitions,
-                                         std::vector<keyed_entry>& out);
+    /// Sorts into partitions; the list is empty afterwards.
+    sorted_keys sort(const placement& where, std::uint64_t partitions);
 
 private:
     static constexpr std::size_t block_keys = 65536;
@@ -55,8 +61,8 @@ private:
     hash_block _pending;
     std::array<std::uint16_t, hash_block::lanes> _payloads{};
     std::size_t _used = 0;
-    std::vector<std::unique_ptr<keyed_entry[]>> _blocks;
-    std::uint64_t _size = 0;  ///< hashed
+    std::vector<std::unique_ptr<keyed_entry[]>> _blocks;  // NOLINT: not initialised
+    std::uint64_t _size = 0;                              ///< hashed
 };
 
 }  // namespace postern::recipients

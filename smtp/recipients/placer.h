@@ -15,9 +15,10 @@
 
 namespace postern::recipients {
 
+/// Not initialised: a hundred million of them are touched only where they are written.
 struct keyed_entry {
-    std::uint64_t hash = 0;
-    std::uint16_t payload = 0;
+    std::uint64_t hash;
+    std::uint16_t payload;
 };
 
 /// How many partitions and buckets a table of `keys` gets; `lines_per_partition` follows from the fullest partition.

@@ -64,6 +64,7 @@ inline address_source source_of(const std::vector<entry>& list) {
 
 inline std::vector<listed_address> views_of(const std::vector<entry>& list) {
     std::vector<listed_address> views;
+    views.reserve(list.size());
     for (const entry& e : list) {
         views.push_back(e.view());
     }

@@ -73,10 +73,10 @@ client_result<edge_client> edge_client::connect(const std::string& path, millise
     std::memcpy(address.sun_path, path.data(), path.size());
     process::descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket) {
-        return lost(process::errno_text("cannot make a socket for", path, errno));
+        return lost(process::errno_text("make a socket for", path, errno));
     }
     if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-        return lost(process::errno_text("cannot reach the edge at", path, errno) + "; is postern-edge running?");
+        return lost(process::errno_text("reach the edge at", path, errno) + "; is postern-edge running?");
     }
     return edge_client(std::move(socket), timeout, stop);
 }

@@ -56,14 +56,14 @@ bool is_generation_file(std::string_view file) noexcept {
 tl::expected<std::uint64_t, std::string> open_folder(const std::string& folder) {
     std::error_code code;
     if (::mkdir(folder.c_str(), 0750) != 0 && errno != EEXIST) {
-        return tl::unexpected(process::errno_text("cannot make the tables folder", folder, errno) +
+        return tl::unexpected(process::errno_text("make the tables folder", folder, errno) +
                               "; make it, or correct the path in control.toml");
     }
     if (!std::filesystem::is_directory(folder, code)) {
         return tl::unexpected("the tables folder " + folder + " is not a folder; correct the path in control.toml");
     }
     if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0) {
-        return tl::unexpected(process::errno_text("cannot write the tables folder", folder, errno) +
+        return tl::unexpected(process::errno_text("write the tables folder", folder, errno) +
                               "; the user that runs postern-control must own it");
     }
     std::uint64_t highest = 0;

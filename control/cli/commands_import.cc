@@ -14,7 +14,6 @@
 namespace postern::cli {
 namespace {
 
-using boost::json::array;
 using boost::json::object;
 
 constexpr std::chrono::milliseconds look_again{150};

@@ -57,7 +57,7 @@ result<group> add_group(writer& in, std::uint32_t organisation, std::string_view
 }
 
 result<group> rename_group(writer& in, std::uint32_t id, std::string_view name) {
-    const auto found = find_group(in, id);
+    auto found = find_group(in, id);
     if (!found) {
         return found;
     }

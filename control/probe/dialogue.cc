@@ -43,9 +43,10 @@ void dialogue::add(std::string name, outcome of, std::string detail) {
     _steps.push_back({std::move(name), of, std::move(detail)});
 }
 
-void dialogue::say(state next, std::string command) {
+void dialogue::say(state next, std::string_view command) {
     _state = next;
-    _output += command + "\r\n";
+    _output += command;
+    _output += "\r\n";
 }
 
 std::string dialogue::take_output() {

@@ -63,7 +63,7 @@ private:
     void helloed(const reply& whole);
     void broken(const std::string& why);
     void add(std::string name, outcome of, std::string detail);
-    void say(state next, std::string command);
+    void say(state next, std::string_view command);
 
     dialogue_options _options;
     state _state = state::greeting;

@@ -71,6 +71,7 @@ TEST(engine, keeps_64_recipients_waiting_and_no_more) {
 TEST(engine, resolves_a_full_batch_within_a_turn) {
     world w;
     std::vector<shard::connection> all;
+    all.reserve(12);
     for (int i = 0; i < 12; ++i) {
         all.push_back(w.hello());
     }

@@ -57,11 +57,13 @@ struct lookup_batch::state {
     std::size_t queries = 0;  ///< all
     std::size_t hashed = 0;   ///< of them: hash known, pilots asked for
     std::size_t lined = 0;    ///< of them: lines asked for
+    std::size_t rewritten_count = 0;
     const domain_index::entry* last_entry = nullptr;
 
     hash_block block;
     std::array<query, max_queries> query_list;      // NOLINT: filled up to `queries`
     std::array<answer, capacity> answers;           // NOLINT: filled up to `lookups`
+    std::array<std::uint16_t, capacity> rewritten;  // NOLINT: SRS forms that are accepted unless found listed
     std::array<char, hash_block::max_text> joined;  // NOLINT: scratch
 
     const domain_index::entry* find_domain(std::string_view name) noexcept {
@@ -160,7 +162,7 @@ void lookup_batch::add(const snapshot& in, const normal_address& address, std::u
         s.in = &in;
         s.base = &table_image::of(*in.base);
         s.overlay = in.overlay ? &table_image::of(*in.overlay) : nullptr;
-        s.queries = s.hashed = s.lined = 0;
+        s.queries = s.hashed = s.lined = s.rewritten_count = 0;
         s.last_entry = nullptr;
     }
     const std::size_t index = s.lookups++;
@@ -185,9 +187,7 @@ void lookup_batch::add(const snapshot& in, const normal_address& address, std::u
     }
     a.verdict.standing = standing::unlisted;
     if (settings.accept_srs && is_srs(address.local())) {
-        a.verdict.standing = standing::listed;
-        a.verdict.kind = mailbox_kind::unclassified;
-        return;
+        s.rewritten[s.rewritten_count++] = static_cast<std::uint16_t>(index);
     }
     if (served->own == served->settings) {
         s.ask(address.text(), index, settings.id);
@@ -217,6 +217,13 @@ std::span<const lookup_batch::answer> lookup_batch::resolve() noexcept {
             v.kind = payload_kind(payload);
             v.grace = payload_grace(payload);
             v.internal_only = payload_internal_only(payload);
+        }
+    }
+    for (std::size_t i = 0; i < s.rewritten_count; ++i) {
+        verdict& v = s.answers[s.rewritten[i]].verdict;
+        if (v.standing == standing::unlisted) {
+            v.standing = standing::listed;
+            v.kind = mailbox_kind::unclassified;
         }
     }
     const std::size_t answered = s.lookups;

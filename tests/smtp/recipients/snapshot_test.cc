@@ -101,6 +101,16 @@ TEST(snapshot, strips_prvs_and_accepts_srs_where_set) {
     EXPECT_EQ(ask(*with, "prvs=1234abcdef=nobody@example.com").standing, standing::unlisted);
     EXPECT_EQ(ask(*with, srs).standing, standing::listed);
     EXPECT_EQ(ask(*with, srs).kind, mailbox_kind::unclassified);
+    // An address that is listed as it stands is what the list says.
+    const auto listed =
+        snapshot_of({{"srs0=hhhh=tt=example.net=someone@example.com", 1, mailbox_kind::alias, true, true}}, domains);
+    EXPECT_EQ(ask(*listed, srs).kind, mailbox_kind::alias);
+    EXPECT_TRUE(ask(*listed, srs).internal_only);
+    lookup_batch batch;
+    batch.add(*with, address(srs), 1);
+    batch.resolve();
+    batch.add(*with, address("nobody@example.com"), 1);
+    EXPECT_EQ(batch.resolve().front().verdict.standing, standing::unlisted);
     EXPECT_EQ(ask(*with, "srs0=hhhh@example.com").standing, standing::unlisted);
 }
 

@@ -317,7 +317,7 @@ asio::awaitable<void> http_server::state::serve(Stream& stream, beast::tcp_strea
         }
         http::request_parser<http::buffer_body> parser;
         parser.header_limit(options.header_limit);
-        parser.body_limit(options.upload_limit);
+        parser.body_limit(boost::none);  // set by what the request may bring, once that is known
         below.expires_after(options.header_timeout);
         co_await http::async_read_header(stream, buffer, parser, as_value(error));
         if (error == http::error::end_of_stream || error == beast::error::timeout) {

@@ -4,14 +4,13 @@
 #include <array>
 #include <utility>
 
-#include "control/api/encode.h"
 #include "control/api/handlers.h"
+#include "control/api/path.h"
 
 namespace postern::api {
 namespace {
 
 using enum method;
-constexpr std::size_t max_argument_octets = 2048;
 constexpr role anyone = role::nobody;
 constexpr role reader = role::reader;
 constexpr role operates = role::operator_;
@@ -93,41 +92,6 @@ const auto table = std::to_array<route>({
     {get, "/v1/explain", reader, none, explain},
 });
 
-/// Takes the path's next part (between slashes) off its front.
-std::string_view take_part(std::string_view& path) {
-    path.remove_prefix(1);
-    const std::string_view part = path.substr(0, path.find('/'));
-    path.remove_prefix(part.size());
-    return part;
-}
-
-/// nullopt: not this path. A literal part counts as the better match than a parameter; the table has it first.
-std::optional<std::vector<std::string>> fit(std::string_view pattern, std::string_view path) {
-    std::vector<std::string> arguments;
-    while (!pattern.empty() && !path.empty()) {
-        if (path.front() != '/') {
-            return std::nullopt;
-        }
-        const std::string_view wanted = take_part(pattern);
-        const std::string_view given = take_part(path);
-        if (!wanted.starts_with('{')) {
-            if (wanted != given) {
-                return std::nullopt;
-            }
-            continue;
-        }
-        auto value = percent_decode(given, false);
-        if (!value || value->empty() || value->size() > max_argument_octets || !is_utf8(*value)) {
-            return std::nullopt;
-        }
-        arguments.push_back(std::move(*value));
-    }
-    if (!pattern.empty() || !path.empty()) {
-        return std::nullopt;
-    }
-    return arguments;
-}
-
 }  // namespace
 
 std::span<const route> routes() {
@@ -137,7 +101,7 @@ std::span<const route> routes() {
 route_match match(method verb, std::string_view path) {
     route_match out;
     for (const route& each : table) {
-        auto arguments = fit(each.path, path);
+        auto arguments = match_path(each.path, path);
         if (!arguments) {
             continue;
         }

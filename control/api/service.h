@@ -5,15 +5,14 @@
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <functional>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "control/api/http_server.h"
 #include "control/api/problem.h"
 #include "control/api/query.h"
+#include "control/api/times.h"
 #include "control/directory/error.h"
 #include "control/directory/store.h"
 #include "control/probe/prober.h"
@@ -91,10 +90,5 @@ problem key_used_otherwise();  ///< 422: the Idempotency-Key was used for anothe
 /// A number from the path; 404 for what is none.
 answer<std::uint64_t> id_argument(const call& in, std::size_t at, std::uint64_t most);
 answer<std::uint32_t> id32_argument(const call& in, std::size_t at);
-
-/// "2026-01-31T12:00:00.123Z"; null for 0.
-boost::json::value time_value(directory::timestamp at);
-/// RFC 3339; nullopt: it is none.
-std::optional<directory::timestamp> parse_time(std::string_view text);
 
 }  // namespace postern::api

@@ -4,13 +4,14 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "control/api/body.h"
 #include "control/api/encode.h"
 #include "control/api/networks.h"
+#include "control/api/path.h"
 #include "control/api/query.h"
-#include "control/api/routes.h"
-#include "control/api/service.h"
+#include "control/api/times.h"
 
 using namespace postern::api;
 
@@ -20,9 +21,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string_view target = input.substr(0, line);
     const std::size_t mark = target.find('?');
 
-    for (const method verb : {method::get, method::post, method::patch, method::del}) {
-        const route_match found = match(verb, target.substr(0, mark));
-        for (const std::string& each : found.arguments) {
+    for (const char* pattern : {"/v1/domains", "/v1/mailboxes/{mailbox}", "/v1/imports/{import}/errors"}) {
+        const auto found = match_path(pattern, target.substr(0, mark));
+        for (const std::string& each : found.value_or(std::vector<std::string>())) {
             if (!is_utf8(each) || each.empty()) {
                 __builtin_trap();
             }

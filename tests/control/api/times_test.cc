@@ -3,7 +3,7 @@
 #include <boost/json/value.hpp>
 
 #include "control/api/networks.h"
-#include "control/api/service.h"
+#include "control/api/times.h"
 
 namespace postern::api {
 namespace {

@@ -48,6 +48,7 @@ operations::operations(shard_listeners listeners, shard::connection_limits& limi
       _now(o.clock()),
       _accept_after(_now),
       _scratch(std::make_unique<char[]>(window)) {
+    static_assert(sizeof(socket_state) <= 128, "two cache lines for an idle connection");
     _options.output_limit = std::max(_options.output_limit, 2 * shard::block_pool::large_room);
 }
 

@@ -45,7 +45,7 @@ struct options {
     std::size_t output_limit = std::size_t{64} * 1024;
     /// After `finish`: how long the peer may take the last replies, then how long and how much it may still send.
     shard::instant unsent_time = std::chrono::seconds(30);
-    shard::instant linger_time = std::chrono::seconds(5);
+    shard::instant linger_time = std::chrono::seconds(3);
     std::size_t linger_octets = std::size_t{256} * 1024;
     /// How long accepting stops when descriptors or memory are out.
     shard::instant accept_pause = std::chrono::milliseconds(100);

@@ -1,7 +1,7 @@
 // What a shard over kernel sockets waits on, in Boost.Asio: its listening sockets, its waker and its connections.
 //
-// The connections are one descriptor here, an epoll set of their own (connection_set.h says why); Asio is asked only
-// when a turn found nothing in it, or every few turns. Hides Asio from everybody who includes a shard.
+// The connections are one descriptor here, an epoll set of their own: docs/decisions/0008 says why. Asio is asked when
+// a shard goes to sleep and every few turns while it is awake. Hides Asio from everybody who includes a shard.
 #pragma once
 
 #include <cstdint>

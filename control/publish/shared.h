@@ -38,11 +38,11 @@ struct shared {
     mutable std::condition_variable changed;
     std::atomic<bool> stop{false};
     std::optional<target> aim;
-    std::uint64_t floor = 0;     ///< highest number that an edge has in force
-    bool distrust_base = false;  ///< an edge refused the base: build another
+    std::uint64_t floor = 0;          ///< highest number that an edge has in force
+    bool distrust_base = false;       ///< an edge refused the base: build another
     std::uint64_t nothing_until = 0;  ///< changes up to it need no publication: there is no domain yet
-    std::uint64_t told = 0;  ///< last number of the feed, by the store's listener
-    std::uint64_t made = 0;  ///< changes up to it are in `aim`
+    std::uint64_t told = 0;           ///< last number of the feed, by the store's listener
+    std::uint64_t made = 0;           ///< changes up to it are in `aim`
     std::vector<edge_progress> edges;
     publisher_status facts;  ///< but for the edges
 

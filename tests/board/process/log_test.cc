@@ -20,8 +20,9 @@ boost::json::object logged(level at, std::string_view event, std::initializer_li
 
 TEST(log_test, a_line_is_one_json_object_with_its_fields) {
     start_log("postern-test", level::info);
-    const auto line = logged(level::warn, "table_refused",
-                             {{"file", "base-1"}, {"octets", std::size_t{12}}, {"offset", -3}, {"again", true}, {"share", 0.5}});
+    const auto line =
+        logged(level::warn, "table_refused",
+               {{"file", "base-1"}, {"octets", std::size_t{12}}, {"offset", -3}, {"again", true}, {"share", 0.5}});
     EXPECT_EQ(line.at("level"), "warn");
     EXPECT_EQ(line.at("program"), "postern-test");
     EXPECT_EQ(line.at("event"), "table_refused");

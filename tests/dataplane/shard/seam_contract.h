@@ -577,11 +577,11 @@ SEAM_TEST(random_reading_and_replying_loses_nothing) {
                 owed.erase(0, part.size());
             }
         };
-        this->layer.on_readable = [&](connection id, std::string_view octets) {
+        this->layer.on_readable = [&](connection which, std::string_view octets) {
             const std::size_t n = random() % (octets.size() + 1);
             this->layer.consumed.append(octets.substr(0, n));
             owed.append(octets.substr(0, n));
-            this->layer.transport_of.want_read(id, random() % 3 != 0);
+            this->layer.transport_of.want_read(which, random() % 3 != 0);
             pay();
             return n;
         };

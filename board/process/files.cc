@@ -84,7 +84,7 @@ result<std::string> read_file(const std::string& path, std::size_t limit) {
     }
 }
 
-result<void> replace_file_at(int folder_fd, const std::string& name, std::string_view content, mode_t mode) {
+result<void> put_file_at(int folder_fd, const std::string& name, std::string_view content, mode_t mode) {
     const std::string temporary = "." + name + ".new";
     descriptor file(
         ::openat(folder_fd, temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode));
@@ -101,10 +101,19 @@ result<void> replace_file_at(int folder_fd, const std::string& name, std::string
         ::unlinkat(folder_fd, temporary.c_str(), 0);
         return tl::unexpected(errno_text("replace", name, error));
     }
+    return {};
+}
+
+result<void> sync_folder(int folder_fd, const std::string& name) {
     if (::fsync(folder_fd) != 0) {
         return tl::unexpected(errno_text("sync the folder of", name, errno));
     }
     return {};
+}
+
+result<void> replace_file_at(int folder_fd, const std::string& name, std::string_view content, mode_t mode) {
+    auto put = put_file_at(folder_fd, name, content, mode);
+    return put ? sync_folder(folder_fd, name) : put;
 }
 
 result<void> replace_file(const std::string& path, std::string_view content, mode_t mode) {

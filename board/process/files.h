@@ -41,7 +41,12 @@ result<std::string> read_file(const std::string& path, std::size_t limit);
 /// Writes a temporary beside `name` in the folder `folder_fd`, fsyncs it, renames it over `name`, fsyncs the folder.
 /// After a crash the file is the old or the new one, whole.
 result<void> replace_file_at(int folder_fd, const std::string& name, std::string_view content, mode_t mode);
-/// The same by path.
+/// The same without the last step: whoever opens the file has the new one, but after a power cut it may be the old one
+/// until `sync_folder`.
+result<void> put_file_at(int folder_fd, const std::string& name, std::string_view content, mode_t mode);
+/// Makes the folder's names durable. `name` is for the error text.
+result<void> sync_folder(int folder_fd, const std::string& name);
+/// As `replace_file_at`, by path.
 result<void> replace_file(const std::string& path, std::string_view content, mode_t mode);
 
 }  // namespace postern::process

@@ -197,7 +197,11 @@ tl::expected<std::optional<manifest>, std::string> read_manifest(int state_fd) {
 }
 
 tl::expected<void, std::string> write_manifest(int state_fd, const manifest& to_write) {
-    return process::replace_file_at(state_fd, file_name, to_json(to_write), 0640);
+    return process::put_file_at(state_fd, file_name, to_json(to_write), 0640);
+}
+
+tl::expected<void, std::string> sync_manifest(int state_fd) {
+    return process::sync_folder(state_fd, file_name);
 }
 
 }  // namespace postern::edge

@@ -44,7 +44,8 @@ tl::expected<manifest, std::string> manifest_from_json(std::string_view text);
 
 /// Reads `manifest.json` in the folder open at `state_fd`; empty if there is none.
 tl::expected<std::optional<manifest>, std::string> read_manifest(int state_fd);
-/// Durable when it returns without error.
+/// In its place when it returns without error, and durable, whole, after `sync_manifest`.
 tl::expected<void, std::string> write_manifest(int state_fd, const manifest& to_write);
+tl::expected<void, std::string> sync_manifest(int state_fd);
 
 }  // namespace postern::edge

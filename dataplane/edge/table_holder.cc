@@ -156,7 +156,8 @@ void table_holder::load_last_good() {
         manifest next;
         next.in_force = {_manifest.in_force.generation + 1, pair.base, pair.overlay};
         next.kept.assign(_manifest.kept.begin() + static_cast<std::ptrdiff_t>(i) + 1, _manifest.kept.end());
-        if (const auto written = write_manifest(_state_fd, next); !written) {
+        const auto written = write_manifest(_state_fd, next).and_then([&] { return sync_manifest(_state_fd); });
+        if (!written) {
             process::log(level::error, "manifest_not_written", {{"reason", written.error()}});
         }
         _manifest = std::move(next);
@@ -237,6 +238,12 @@ result<table_pair> table_holder::put_in_force(loaded_pair pair, std::uint64_t ge
     }
     _manifest = std::move(next);
     publish(std::move(pair), generation);
+    // Only a power cut tells this from the manifest's own rename, so the shards need not wait for it; whoever asked for
+    // the commit does.
+    if (auto synced = sync_manifest(_state_fd); !synced) {
+        return tl::unexpected(synced.error() + "; generation " + std::to_string(generation) +
+                              " is in force, but may be lost in a power cut");
+    }
     return entry;
 }
 

@@ -1,8 +1,9 @@
 // Holds the recipient table in force: loads files, checks them, publishes snapshots to the shards, keeps the manifest.
 //
 // Everything here is called on one thread that is no shard (a base may take seconds to load); the shards only read
-// `in_force()`. Order of a commit: manifest durable, pointer published, every shard quiescent, old snapshot freed. What
-// is refused leaves the table in force as it was. The contract of names and numbers: docs/edge-socket.md.
+// `in_force()`. Order of a commit: manifest replaced, pointer published, every shard quiescent, old snapshot freed, the
+// manifest's name durable. What is refused leaves the table in force as it was. The contract of names and numbers:
+// docs/edge-socket.md.
 #pragma once
 
 #include <sys/types.h>

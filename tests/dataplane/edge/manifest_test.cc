@@ -46,6 +46,7 @@ TEST(manifest, a_crash_before_the_rename_leaves_the_old_one) {
         ASSERT_EQ(*read, example()) << size;
     }
     ASSERT_TRUE(write_manifest(folder.fd(), next));
+    ASSERT_TRUE(sync_manifest(folder.fd()));
     EXPECT_EQ(*read_manifest(folder.fd()), next);
 }
 

@@ -346,13 +346,14 @@ void engine::state::link_trouble(link& one, relay::trouble trouble, const server
     abort(*t, answer);
 }
 
-/// Before the first answer to a RCPT another connection may do: once in a dead pooled one's place, else another host's.
+/// Before the first answer to a RCPT another connection may do: a new one in a dead pooled one's place (so once), else
+/// another host's.
 bool engine::state::try_again(transaction& t, link& one, relay::trouble trouble) {
     if (t.server_answered || t.stage == transaction::stage::over) {
         return false;
     }
     const bool dead = trouble == trouble::lost || trouble == trouble::closing;
-    const bool in_place = one.reused && dead && !t.replaced;
+    const bool in_place = one.reused && dead;
     if (!in_place && t.connect_by && now >= *t.connect_by) {
         return false;
     }
@@ -367,7 +368,6 @@ bool engine::state::try_again(transaction& t, link& one, relay::trouble trouble)
     set_deadline(t, shard::never);
     one.user = nullptr;
     if (in_place) {
-        t.replaced = true;
         t.connect_by.reset();
         counts.connections_replaced.add();
         t.at->connections.reopen(one.key());  // before the dead one's place can go to another
@@ -376,9 +376,7 @@ bool engine::state::try_again(transaction& t, link& one, relay::trouble trouble)
         open_link(t, host);
         return true;
     }
-    if (!one.reused) {
-        t.tried.push_back(one.key());
-    }
+    t.tried.push_back(one.key());
     const bool others = std::any_of(t.route->hosts.begin(), t.route->hosts.end(), [&t](const auto& host) {
         return std::find(t.tried.begin(), t.tried.end(), host_key(host.host, host.port)) == t.tried.end();
     });

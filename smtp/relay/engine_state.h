@@ -83,7 +83,6 @@ struct transaction {
     bool has_share = false;
     bool marked = false;  ///< stands in `marked`
     bool mail_sent = false;
-    bool replaced = false;          ///< a dead pooled connection was
     bool server_answered = false;   ///< a RCPT: no other host from here on
     bool has_unlisted = false;      ///< among the accepted
     bool unlisted_refused = false;  ///< no connection for unlisted ones came in time

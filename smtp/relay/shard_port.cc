@@ -342,7 +342,6 @@ void shard_port::close(std::uint32_t cell, bool abandoned) noexcept {
     if (t.fill != none) {
         _free_chunks.push_back(t.fill);
         t.fill = none;
-        --t.credits_used;
     }
     forget(cell);
     t.stage = transaction::stage::closing;

@@ -216,6 +216,25 @@ TEST(relay_engine, recipients_asked_before_the_end_was_known_are_answered_by_it)
     EXPECT_TRUE(t.nothing_left());
 }
 
+TEST(relay_engine, a_recipient_asked_between_the_last_events_is_answered_by_the_end_too) {
+    engine_rig t;
+    auto route = one_host();
+    route->confirmed = false;
+    const transaction_id id{1, 7};
+    ASSERT_TRUE(t.port.begin(id, route, engine_rig::default_envelope()));
+    t.port.recipient(id, "a@example.com", true);
+    t.work.take_commands(t.now);
+    event one;
+    ASSERT_TRUE(t.port.next_event(one));
+    EXPECT_EQ(one.kind, event_kind::recipient);
+    t.port.recipient(id, "b@example.com", true);
+    ASSERT_TRUE(t.port.next_event(one));
+    EXPECT_EQ(one.kind, event_kind::recipient);
+    ASSERT_TRUE(t.port.next_event(one));
+    EXPECT_EQ(one.kind, event_kind::aborted);
+    EXPECT_FALSE(t.port.next_event(one));
+}
+
 // The server's answers
 
 TEST(relay_engine, a_refused_mail_is_the_answer_to_rcpt) {
@@ -851,14 +870,18 @@ TEST(relay_engine, a_dead_pooled_connection_is_replaced_once_before_any_rcpt_was
     EXPECT_EQ(t.event_of(id), "nothing");
     ASSERT_EQ(t.net.opened.size(), 2U);
     const link_id fresh = t.last_link();
+    const transaction_id waits = t.begin(one_host(1), engine_rig::from(2));
+    t.rcpt(waits, "c@example.com");
+    EXPECT_EQ(t.net.opened.size(), 2U) << "the new one has the dead one's place";
     t.greet(fresh);
     EXPECT_EQ(t.heard(fresh), "MAIL FROM:<s@else.test>\r\nRCPT TO:<a@example.com>\r\nRCPT TO:<b@example.com>\r\n");
     EXPECT_EQ(t.counts.connections_replaced.get(), 1U);
     t.hang_up(fresh);
-    EXPECT_EQ(t.net.opened.size(), 2U) << "once";
+    EXPECT_EQ(t.net.opened.size(), 3U) << "that is for the one that waits: once is enough";
     EXPECT_EQ(t.event_of(id), std::string("recipient ") + no_server);
     EXPECT_EQ(t.event_of(id), std::string("recipient ") + no_server);
     EXPECT_EQ(t.event_of(id), std::string("aborted ") + no_server);
+    t.abandon(waits);
     EXPECT_TRUE(t.nothing_left());
 }
 
@@ -976,6 +999,18 @@ TEST(relay_engine, over_the_hosts_connections_a_transaction_waits_for_the_next_f
     EXPECT_EQ(t.heard(mx), "MAIL FROM:<s@else.test>\r\nRCPT TO:<bob@example.com>\r\n");
     t.say(mx, "250 ok\r\n250 2.1.5 bob\r\n");
     EXPECT_EQ(t.event_of(second), "recipient 250 2.1.5 bob");
+}
+
+TEST(relay_engine, a_closed_connection_makes_room_for_one_that_waits) {
+    engine_rig t;
+    const auto [first, mx] = t.accepted(one_host(1));
+    const transaction_id second = t.begin(one_host(1), engine_rig::from(2));
+    t.rcpt(second, "bob@example.com");
+    t.abandon(first);
+    EXPECT_EQ(t.net.opened.size(), 1U);
+    t.say(mx, "502 no RSET here\r\n");
+    EXPECT_TRUE(t.closed_by_us(mx));
+    EXPECT_EQ(t.net.opened.size(), 2U);
 }
 
 TEST(relay_engine, a_transaction_waits_20_seconds_at_most) {
@@ -1282,6 +1317,38 @@ TEST(relay_engine, a_free_chunk_that_one_does_not_want_is_offered_to_the_next) {
     t.abandon(all[1].id);
     t.abandon(all[0].id);
     EXPECT_EQ(t.event_of(all[2].id), "credit 1");
+}
+
+TEST(relay_engine, a_free_chunk_that_stays_unused_is_offered_on_at_the_end_of_the_turn) {
+    engine_rig t(engine_rig::plain_settings(), 8, 5);
+    std::vector<engine_rig::open_transaction> all;
+    for (std::uint8_t i = 0; i < 4; ++i) {
+        all.push_back(t.accepted(one_host(), engine_rig::from(i)));
+        t.data(all.back().id);
+        t.say(all.back().link, "354 go\r\n");
+        t.event_of(all.back().id);
+    }
+    t.heard(all[1].link);
+    t.net.wires[all[0].link].window = 0;
+    t.net.wires[all[1].link].window = 0;
+    const std::string much(100000, 'x');
+    for (int i = 0; i < 5; ++i) {
+        t.port.chunk(all[0].id, {much.data(), chunk_octets});
+        t.run();
+    }
+    for (int i = 0; i < 2; ++i) {
+        t.port.chunk(all[1].id, {much.data(), chunk_octets});
+        t.run();
+    }
+    ASSERT_EQ(t.port.chunks_in_use(), 5U);
+    EXPECT_EQ(t.port.room(all[2].id), 0U);
+    EXPECT_EQ(t.port.room(all[3].id), 0U);
+    t.net.wires[all[1].link].window = chunk_octets;
+    t.net.send(all[1].link);
+    t.run();
+    ASSERT_EQ(t.port.chunks_in_use(), 4U);
+    EXPECT_EQ(t.event_of(all[2].id), "credit 1");
+    EXPECT_EQ(t.event_of(all[3].id), "credit 1");
 }
 
 TEST(relay_engine, large_content_passes_unchanged_through_a_narrow_window) {

@@ -45,7 +45,7 @@ std::optional<recipients::mode> parse_mode(std::string_view word) noexcept {
 }
 
 result<domain> set_mode(writer& in, std::uint32_t id, recipients::mode mode, std::optional<timestamp> until) {
-    const auto found = find_domain(in, id);
+    auto found = find_domain(in, id);
     if (!found) {
         return found;
     }

@@ -117,7 +117,7 @@ result<route> add_route(writer& in, const new_route& input) {
 }
 
 result<route> change_route(writer& in, std::uint32_t id, const route_change& change) {
-    const auto found = find_route(in, id);
+    auto found = find_route(in, id);
     if (!found) {
         return found;
     }
@@ -148,7 +148,7 @@ result<route> change_route(writer& in, std::uint32_t id, const route_change& cha
 }
 
 result<route> record_probe(writer& in, std::uint32_t id, std::string_view json, bool catch_all) {
-    const auto found = find_route(in, id);
+    auto found = find_route(in, id);
     if (!found) {
         return found;
     }
@@ -165,7 +165,7 @@ result<route> record_probe(writer& in, std::uint32_t id, std::string_view json, 
 }
 
 result<route> confirm_route(writer& in, std::uint32_t id, bool unprobed) {
-    const auto found = find_route(in, id);
+    auto found = find_route(in, id);
     if (!found) {
         return found;
     }

@@ -101,7 +101,7 @@ result<issued_token> issue_token(writer& in, std::string_view name, role role) {
 }
 
 result<token> revoke_token(writer& in, std::uint64_t id) {
-    const auto found = find_token(in, id);
+    auto found = find_token(in, id);
     if (!found || found->revoked != 0) {
         return found;
     }

@@ -101,7 +101,11 @@ client_result<void> edge_client::wait_for(short events, steady_clock::time_point
     }
 }
 
-client_result<std::string> edge_client::ask(const std::string& line) {
+client_result<boost::json::object> edge_client::ask(const std::string& line) {
+    return exchange(line).and_then(read_reply);
+}
+
+client_result<std::string> edge_client::exchange(const std::string& line) {
     const auto deadline = steady_clock::now() + _timeout;
     const std::string out = line + '\n';
     for (std::size_t sent = 0; sent < out.size();) {
@@ -144,7 +148,7 @@ client_result<std::string> edge_client::ask(const std::string& line) {
 }
 
 client_result<edge_table> edge_client::show_table() {
-    const auto reply = ask("show table").and_then(read_reply);
+    const auto reply = ask("show table");
     if (!reply) {
         return tl::unexpected(reply.error());
     }
@@ -175,12 +179,12 @@ client_result<edge_table> edge_client::show_table() {
 client_result<void> edge_client::prepare(const std::string& base, const std::string& overlay) {
     const std::string line =
         "table prepare " + (base.empty() ? std::string("-") : base) + (overlay.empty() ? "" : " " + overlay);
-    const auto reply = ask(line).and_then(read_reply);
+    const auto reply = ask(line);
     return reply ? client_result<void>() : tl::unexpected(reply.error());
 }
 
 client_result<void> edge_client::commit(std::uint64_t generation) {
-    const auto reply = ask("table commit " + std::to_string(generation)).and_then(read_reply);
+    const auto reply = ask("table commit " + std::to_string(generation));
     return reply ? client_result<void>() : tl::unexpected(reply.error());
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/json/object.hpp>
 #include <chrono>
 #include <cstdint>
 #include <set>
@@ -33,6 +34,8 @@ public:
     static client_result<edge_client> connect(const std::string& path, std::chrono::milliseconds timeout,
                                               const std::atomic<bool>& stop);
 
+    /// Any command of one line; the answer as an object with "ok": true.
+    client_result<boost::json::object> ask(const std::string& line);
     client_result<edge_table> show_table();
     /// `base` empty: the one in force stays. `overlay` empty: none.
     client_result<void> prepare(const std::string& base, const std::string& overlay);
@@ -43,7 +46,7 @@ public:
 private:
     edge_client(process::descriptor socket, std::chrono::milliseconds timeout, const std::atomic<bool>& stop)
         : _socket(std::move(socket)), _timeout(timeout), _stop(&stop) {}
-    client_result<std::string> ask(const std::string& line);
+    client_result<std::string> exchange(const std::string& line);
     client_result<void> wait_for(short events, std::chrono::steady_clock::time_point deadline) const;
 
     process::descriptor _socket;

@@ -24,9 +24,7 @@ void edge_link::run() {
             const auto news = [&] {
                 return _with.stop.load() || (_with.aim && _with.aim->number != _with.edges[_index].applied);
             };
-            if (news()) {
-                aim = _with.aim;
-            } else if (!_names_stale && _with.changed.wait_for(hold, look_after, news)) {
+            if (news() || (!_names_stale && _with.changed.wait_for(hold, look_after, news))) {
                 aim = _with.aim;
             }
         }

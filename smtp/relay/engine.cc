@@ -183,10 +183,9 @@ void engine::state::abandon(transaction& t) {
     switch (was) {
         case transaction::stage::fresh:
         case transaction::stage::waiting:
+        case transaction::stage::connecting:  // it will be ready for another
         case transaction::stage::over:
             break;
-        case transaction::stage::connecting:
-            break;  // it will be ready for another
         case transaction::stage::open:
             release(*one);
             break;

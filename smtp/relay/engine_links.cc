@@ -232,9 +232,8 @@ void engine::state::link_answer(link& one, const client_event& event) {
         ++one.messages;
     }
     if (t == nullptr) {
-        if (event.step == step::data && said.code == 354) {
-            drop(one);
-        } else if (event.step == step::rset && !said.positive()) {
+        // After a 354 that nobody waits for, only closing ends the transaction without a message.
+        if ((event.step == step::data && said.code == 354) || (event.step == step::rset && !said.positive())) {
             drop(one);
         } else if (event.step == step::rset) {
             rest(one);

@@ -229,7 +229,7 @@ scripted_server::script until(std::size_t answers, std::function<void(dialogue&)
 /// Tries a message; what the session would be told in the end.
 std::string outcome(running& edge, const std::shared_ptr<recipients::route>& route) {
     const transaction_id id = edge.begin(route);
-    const std::string answer = edge.recipient(id, "alice@example.com");
+    std::string answer = edge.recipient(id, "alice@example.com");
     if (!answer.starts_with("250")) {
         return answer;
     }

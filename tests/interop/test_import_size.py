@@ -35,7 +35,7 @@ def imported(folder, rows):
     with System(folder) as system:
         system.ctl("domain", "add", "example.com")
         began = time.monotonic()
-        process = system.ctl_start("import", write_list(folder / "list.csv", rows), "--domain", "example.com", "--yes")
+        process = system.control.ctl_start("import", write_list(folder / "list.csv", rows), "--domain", "example.com", "--yes")
         _, shown = process.communicate(timeout=1800)
         seconds = time.monotonic() - began
         assert process.returncode == 0, shown[-2000:]

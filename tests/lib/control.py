@@ -20,7 +20,7 @@ class Control(Program):
 
     name = "postern-control"
 
-    def __init__(self, folder, settings=None, edges=(), tables=None, port=None, ca=None):
+    def __init__(self, folder, settings=None, edges=(), tables=None, port=None, ca=None, own_listeners=("0.0.0.0:25",)):
         super().__init__(folder)
         self.port = port or free_port()
         self.state = self.folder / "control"
@@ -30,7 +30,7 @@ class Control(Program):
         self.settings = merged({
             "control": {"state": str(self.state), "tables": str(self.tables), "edges": [str(each) for each in edges]},
             "api": {"address": "127.0.0.1", "port": self.port},
-            "probe": {"helo": "control.example.com", "own_names": ["edge.example.com"], "own_listeners": ["0.0.0.0:25"]},
+            "probe": {"helo": "control.example.com", "own_names": ["edge.example.com"], "own_listeners": list(own_listeners)},
             "log": {"level": "debug"},
         }, settings)
         self.configure()
@@ -57,7 +57,7 @@ class Control(Program):
 
     def ready(self):
         try:
-            return self.request("GET", "/healthz", token="")[0] == 200
+            return self.request("GET", "/healthz", token="")[0] == 200 and self.token_file.exists()
         except (OSError, http.client.HTTPException):
             return False
 
@@ -94,18 +94,27 @@ class Control(Program):
     def remove(self, address, wait=True):
         self.good("DELETE", f"/v1/mailboxes/{urllib.parse.quote(address)}" + ("?wait=in_force" if wait else ""))
 
-    def try_ctl(self, *arguments, token_file=None, timeout=120, stdin=subprocess.DEVNULL):
-        """posternctl to its end; the completed process with text output."""
-        options = ["--url", self.url, "--token-file", token_file or self.token_file]
+    def ctl_command(self, *arguments, token_file=None):
+        """posternctl's command line, for this control."""
+        command = [BIN / "posternctl", "--url", self.url, "--token-file", token_file or self.token_file]
         if self.ca:
-            options += ["--ca", self.ca]
-        return subprocess.run([BIN / "posternctl", *options, *arguments], cwd=self.folder, capture_output=True, text=True, timeout=timeout,
-                              check=False, stdin=stdin)
+            command += ["--ca", self.ca]
+        return [str(word) for word in [*command, *arguments]]
+
+    def ctl_start(self, *arguments):
+        """posternctl, running; with pipes for its output."""
+        return subprocess.Popen(self.ctl_command(*arguments), cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                stdin=subprocess.DEVNULL, text=True)
+
+    def try_ctl(self, *arguments, token_file=None, timeout=300, stdin=subprocess.DEVNULL):
+        """posternctl to its end; the completed process with text output."""
+        return subprocess.run(self.ctl_command(*arguments, token_file=token_file), cwd=self.folder, capture_output=True, text=True,
+                              timeout=timeout, check=False, stdin=stdin)
 
     def ctl(self, *arguments):
         """posternctl, which must succeed; its output."""
         done = self.try_ctl(*arguments)
-        assert done.returncode == 0, (arguments, done.returncode, done.stdout, done.stderr)
+        assert done.returncode == 0, (arguments, done.returncode, done.stdout, done.stderr[-4000:])
         return done.stdout
 
     def ctl_json(self, *arguments):

@@ -435,7 +435,8 @@ explanation running_edge::state::explain(const recipients::snapshot* in_force, c
         out.standing = word(found.verdict.standing);
     }
     if (!found.decision.pass) {
-        out.reply = protocol::text(found.decision.reply);
+        const std::string_view line = protocol::text(found.decision.reply);
+        out.reply = line.substr(0, line.find('\r'));
     }
     out.why = session::to_string(found.decision.why);
     return out;

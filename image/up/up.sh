@@ -174,6 +174,11 @@ edges = ["run/edge.sock"]
 [api]
 address = "${http%:*}"
 port = ${http##*:}
+
+# An inbound server that leads back here would be a loop.
+[probe]
+own_names = ["postern.example.com"]
+own_listeners = ["$smtp"]
 TOML
 }
 

@@ -113,7 +113,7 @@ def stage_threads(tally, _):
 
 
 def stage_fuzz(tally, options):
-    seconds = options.fuzz_seconds or (600 if options.all else 5)
+    seconds = options.fuzz_seconds or (120 if options.all else 5)
     for target in sorted((ROOT / "build" / "asan" / "bin" / "fuzz").glob("fuzz_*")):
         name = target.name.removeprefix("fuzz_")
         ok = run(["tests/fuzz/run.sh", target.parent, name, str(seconds)])

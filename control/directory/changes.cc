@@ -21,6 +21,7 @@ recipients::listed_address listed(const statement& row, int first_column, std::s
     out.domain = row.as<std::uint32_t>(first_column);
     out.kind = static_cast<recipients::mailbox_kind>(row.integer(first_column + 1));
     out.internal_only = row.integer(first_column + 2) != 0;
+    out.grace = row.integer(first_column + 3) != 0;
     return out;
 }
 
@@ -87,7 +88,8 @@ result<void> each_valid_address(const reader& in, const std::function<bool(const
             names.emplace(rows.as<std::uint32_t>(0), '@' + std::string(rows.text(1)));
         }
     }
-    statement rows = in.on().query("SELECT normal, domain, kind, internal_only FROM address WHERE valid = 1");
+    statement rows =
+        in.on().query("SELECT normal, domain, kind, internal_only, grace_until FROM address WHERE valid = 1");
     std::string text;
     while (rows.step()) {
         text.assign(rows.text(0));
@@ -103,7 +105,8 @@ result<std::optional<recipients::listed_address>> published_address(const reader
                                                                     std::string_view normal) {
     const std::string_view local = normal.substr(0, normal.rfind('@'));
     statement row = in.on().query(
-        "SELECT domain, kind, internal_only FROM address WHERE domain = ? AND normal = ? AND valid = 1", domain, local);
+        "SELECT domain, kind, internal_only, grace_until FROM address WHERE domain = ? AND normal = ? AND valid = 1",
+        domain, local);
     std::optional<recipients::listed_address> out;
     if (row.step()) {
         out = listed(row, 0, normal);

@@ -38,6 +38,7 @@ result<page<history_entry>> list_history(const reader& in, const history_filter&
 struct past_standing {
     bool valid = false;
     std::vector<std::string> sources;   ///< that asserted it then
+    timestamp grace_until = 0;          ///< a sync had taken it, but it was still good until then; 0: not in grace
     std::optional<history_entry> last;  ///< the entry that made it so
 };
 /// `at` 0: now. By any spelling of the address.

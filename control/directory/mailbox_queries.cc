@@ -25,11 +25,12 @@ std::optional<Enum> parse(const std::array<std::string_view, N>& words, std::str
 
 constexpr std::string_view mailbox_columns =
     "SELECT a.id, a.domain, a.local || '@' || d.name, a.normal || '@' || d.name, a.first_name, a.last_name,"
-    " coalesce(g.name, ''), a.kind, a.internal_only, a.hold, a.valid, a.created, a.updated"
+    " coalesce(g.name, ''), a.kind, a.internal_only, a.hold, a.valid, a.created, a.updated,"
+    " a.grace_until"
     " FROM address a JOIN domain d ON d.id = a.domain LEFT JOIN mailbox_group g ON g.id = a.grp";
 constexpr std::string_view alias_columns =
-    "SELECT a.id, a.mailbox, a.domain, a.local || '@' || d.name, a.normal || '@' || d.name, a.hold, a.valid, a.created"
-    " FROM address a JOIN domain d ON d.id = a.domain";
+    "SELECT a.id, a.mailbox, a.domain, a.local || '@' || d.name, a.normal || '@' || d.name, a.hold, a.valid, a.created,"
+    " a.grace_until FROM address a JOIN domain d ON d.id = a.domain";
 
 std::vector<assertion> sources_of(const reader& in, std::uint64_t address) {
     std::vector<assertion> out;
@@ -52,6 +53,7 @@ alias read_alias(const reader& in, const statement& row) {
     out.hold = static_cast<hold>(row.integer(5));
     out.valid = row.integer(6) != 0;
     out.created = row.integer(7);
+    out.grace_until = row.integer(8);
     out.sources = sources_of(in, out.id);
     return out;
 }
@@ -71,6 +73,7 @@ mailbox read_mailbox(const reader& in, const statement& row) {
     out.valid = row.integer(10) != 0;
     out.created = row.integer(11);
     out.updated = row.integer(12);
+    out.grace_until = row.integer(13);
     out.sources = sources_of(in, out.id);
     statement rows =
         in.on().query(std::string(alias_columns) + " WHERE a.mailbox = ? ORDER BY d.name, a.normal", out.id);

@@ -112,7 +112,7 @@ void drop_row(writer& in, std::int64_t row) {
     }
     const std::string before = address_json(in, row);
     in.on().run("DELETE FROM assertion WHERE address = ?", row);
-    in.on().run("UPDATE address SET hold = 0 WHERE id = ?", row);
+    in.on().run("UPDATE address SET hold = 0, grace_until = 0 WHERE id = ?", row);
     settle(in, row, false);
     record(in, "removed", "address:" + text, domain, before, "");
 }

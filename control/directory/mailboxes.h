@@ -1,7 +1,8 @@
 // Mailboxes and aliases: the addresses of the list, and what a person does to them.
 //
 // Each is one row of the same table, so an address exists once. It is valid while any source asserts it or a person
-// has pinned it, unless it is blocked. What these functions add is asserted by the source "manual".
+// has pinned it, unless it is blocked; and for its source's grace after a sync took it. What these functions add is
+// asserted by the source "manual".
 // An entry that nothing asserts goes away, unless it is pinned or blocked or has aliases that stay.
 #pragma once
 
@@ -28,6 +29,7 @@ struct alias {
     std::string normal;   ///< as the table has it
     directory::hold hold = hold::none;
     bool valid = false;
+    timestamp grace_until = 0;  ///< a sync took it, but it stays good until then; 0: not in grace
     std::vector<assertion> sources;
     timestamp created = 0;
 };
@@ -44,6 +46,7 @@ struct mailbox {
     bool internal_only = false;
     directory::hold hold = hold::none;
     bool valid = false;
+    timestamp grace_until = 0;  ///< a sync took it, but it stays good until then; 0: not in grace
     std::vector<assertion> sources;
     std::vector<alias> aliases;  ///< by address
     timestamp created = 0;

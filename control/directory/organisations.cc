@@ -65,7 +65,8 @@ result<void> remove_organisation(writer& in, std::uint32_t id) {
     }
     statement used = in.on().query(
         "SELECT 'domains' FROM domain WHERE organisation = ?1 UNION ALL SELECT 'inbound servers' FROM route"
-        " WHERE organisation = ?1 UNION ALL SELECT 'groups' FROM mailbox_group WHERE organisation = ?1 LIMIT 1",
+        " WHERE organisation = ?1 UNION ALL SELECT 'groups' FROM mailbox_group WHERE organisation = ?1"
+        " UNION ALL SELECT 'directory sources' FROM sync_source WHERE organisation = ?1 LIMIT 1",
         id);
     if (used.step()) {
         return fail(error_kind::conflict,

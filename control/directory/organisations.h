@@ -13,7 +13,7 @@ struct organisation {
 
 result<organisation> add_organisation(writer& in, std::string_view name);
 result<organisation> rename_organisation(writer& in, std::uint32_t id, std::string_view name);
-/// Refused (`conflict`) while it has domains, routes or groups.
+/// Refused (`conflict`) while it has domains, routes, groups or directory sources.
 result<void> remove_organisation(writer& in, std::uint32_t id);
 result<organisation> find_organisation(const reader& in, std::uint32_t id);
 result<page<organisation>> list_organisations(const reader& in, const page_request& at);

@@ -57,7 +57,7 @@ void settle(writer& in, std::int64_t address, bool payload_changed) {
         statement row = on.query(
             "SELECT a.valid, a.hold, a.mailbox, a.domain, a.normal || '@' || d.name,"
             " EXISTS (SELECT 1 FROM assertion s WHERE s.address = a.id),"
-            " EXISTS (SELECT 1 FROM address o WHERE o.mailbox = a.id) "
+            " EXISTS (SELECT 1 FROM address o WHERE o.mailbox = a.id), a.grace_until "
             "FROM address a JOIN domain d ON d.id = a.domain WHERE a.id = ?",
             address);
         if (!row.step()) {
@@ -66,7 +66,14 @@ void settle(writer& in, std::int64_t address, bool payload_changed) {
         const bool was_valid = row.integer(0) != 0;
         const std::int64_t hold = row.integer(1);
         const bool asserted = row.integer(5) != 0;
-        const bool is_valid = hold != 2 && (asserted || hold == 1);
+        bool in_grace = row.integer(7) != 0;
+        if (in_grace && (asserted || hold != 0)) {
+            // Something stands behind it again, or a person has decided.
+            on.run("UPDATE address SET grace_until = 0 WHERE id = ?", address);
+            in_grace = false;
+            payload_changed = true;
+        }
+        const bool is_valid = hold != 2 && (asserted || hold == 1 || in_grace);
         const auto domain = row.as<std::uint32_t>(3);
         if (was_valid != is_valid || (is_valid && payload_changed)) {
             note_address(in, domain, row.text(4), was_valid);
@@ -74,7 +81,7 @@ void settle(writer& in, std::int64_t address, bool payload_changed) {
         if (was_valid != is_valid) {
             on.run("UPDATE address SET valid = ? WHERE id = ?", is_valid, address);
         }
-        if (asserted || hold != 0 || row.integer(6) != 0) {
+        if (asserted || hold != 0 || in_grace || row.integer(6) != 0) {
             return;
         }
         mailbox = row.integer(2);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "control/directory/connection.h"
+#include "control/directory/paging.h"
 #include "control/directory/store.h"
 
 namespace postern::directory {
@@ -38,13 +39,6 @@ std::string route_json(const reader& in, std::uint32_t id);
 
 /// "'%part%'" for LIKE … ESCAPE '\'.
 std::string like_part(std::string_view part, bool at_start = false);
-
-/// A page by number: the number after which to go on, and how many to ask for. `failed` says so in `invalid`.
-struct number_cursor {
-    std::int64_t after = 0;
-    std::uint32_t limit = 0;
-};
-result<number_cursor> read_cursor(const page_request& at, std::int64_t start = 0);
 
 /// A name for people: not empty, at most 255 octets, UTF-8, no control characters.
 result<void> check_name(std::string_view name, std::string_view field);

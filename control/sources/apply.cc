@@ -3,7 +3,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
-#include "control/directory/changes.h"
+#include "control/directory/bulk.h"
 #include "control/directory/connection.h"
 #include "control/directory/history.h"
 
@@ -11,11 +11,6 @@ namespace postern::sources {
 namespace {
 
 using directory::statement;
-
-// A row as history keeps it: what an import can change.
-constexpr std::string_view entry_json =
-    "json_object('id', a.id, 'address', a.local || '@' || d.name, 'kind', a.kind, 'first_name', a.first_name,"
-    " 'last_name', a.last_name, 'group', (SELECT g.name FROM mailbox_group g WHERE g.id = a.grp))";
 
 void make_groups(directory::writer& out) {
     out.on().run(
@@ -53,7 +48,8 @@ void insert_new(directory::writer& out) {
 /// Attributes and owners of rows that were there already. What the file has no column for stays.
 void update_known(directory::writer& out, const csv_layout& layout, std::int64_t act) {
     directory::connection& on = out.on();
-    on.run("CREATE TEMP TABLE altered AS SELECT a.id AS id, a.kind AS kind, " + std::string(entry_json) +
+    on.run("CREATE TEMP TABLE altered AS SELECT a.id AS id, a.kind AS kind, " +
+               std::string(directory::bulk_entry_json) +
                " AS before FROM temp.staged s JOIN address a ON a.id = s.existing JOIN domain d ON d.id = a.domain"
                " WHERE s.change = 2 AND s.owner IS NULL AND ((?1 AND a.first_name <> s.first_name) OR (?2 AND "
                "a.last_name <> s.last_name)"
@@ -72,7 +68,7 @@ void update_known(directory::writer& out, const csv_layout& layout, std::int64_t
     on.run(
         "INSERT INTO history(act, what, subject, domain, before, after)"
         " SELECT ?, 'changed', 'address:' || a.normal || '@' || d.name, a.domain, t.before, " +
-            std::string(entry_json) +
+            std::string(directory::bulk_entry_json) +
             " FROM temp.altered t JOIN address a ON a.id = t.id JOIN domain d ON d.id = a.domain",
         act);
     on.run(
@@ -101,54 +97,14 @@ void assert_and_withdraw(directory::writer& out, std::uint32_t source, bool repl
     }
     for (const auto& [table, verb] :
          {std::pair("temp.asserted", "asserted"), std::pair("temp.withdrawn", "withdrawn")}) {
+        // What is withdrawn may leave the list: with what it was it can be brought back.
         on.run(
-            "INSERT INTO history(act, what, subject, domain, source)"
-            " SELECT ?, ?, 'address:' || a.normal || '@' || d.name, a.domain, ? FROM " +
-                std::string(table) + " t JOIN address a ON a.id = t.address JOIN domain d ON d.id = a.domain",
+            "INSERT INTO history(act, what, subject, domain, source, before)"
+            " SELECT ?1, ?2, 'address:' || a.normal || '@' || d.name, a.domain, ?3, iif(?2 = 'withdrawn', " +
+                std::string(directory::bulk_entry_json) + ", NULL) FROM " + std::string(table) +
+                " t JOIN address a ON a.id = t.address JOIN domain d ON d.id = a.domain",
             act, std::string_view(verb), source);
     }
-}
-
-/// Brings `valid` up to date and tells the publisher what the table has to change.
-void settle_all(directory::writer& out) {
-    directory::connection& on = out.on();
-    on.run(
-        "CREATE TEMP TABLE touched AS SELECT a.id AS id, a.valid AS was,"
-        " a.hold <> 2 AND (a.hold = 1 OR EXISTS (SELECT 1 FROM assertion n WHERE n.address = a.id)) AS now,"
-        " EXISTS (SELECT 1 FROM temp.altered t WHERE t.id = a.id AND t.kind <> a.kind) AS payload FROM address a WHERE "
-        "a.id IN"
-        " (SELECT address FROM temp.asserted UNION SELECT address FROM temp.withdrawn UNION SELECT id FROM "
-        "temp.altered)");
-    on.script("DELETE FROM temp.touched WHERE was = now AND NOT (now AND payload)");
-    on.run("UPDATE address SET valid = t.now FROM temp.touched t WHERE t.id = address.id AND t.was <> t.now");
-    std::uint64_t changed = 0;
-    {
-        statement counted = on.query("SELECT count(*) FROM temp.touched");
-        changed = counted.step() ? counted.as<std::uint64_t>(0) : 0;
-    }
-    if (changed > directory::bulk_threshold) {
-        directory::note_bulk(out);
-    } else {
-        on.run(
-            "INSERT INTO change(kind, domain, address, was) SELECT 0, a.domain, a.normal || '@' || d.name, t.was"
-            " FROM temp.touched t JOIN address a ON a.id = t.id JOIN domain d ON d.id = a.domain");
-    }
-}
-
-/// Rows that nothing asserts or holds any more go, aliases before the mailboxes that they kept.
-void remove_unasserted(directory::writer& out) {
-    directory::connection& on = out.on();
-    constexpr std::string_view unkept =
-        " AND hold = 0 AND NOT EXISTS (SELECT 1 FROM assertion n WHERE n.address = address.id)";
-    on.run(
-        "INSERT OR IGNORE INTO temp.withdrawn SELECT a.mailbox FROM address a JOIN temp.withdrawn w ON w.address = a.id"
-        " WHERE a.mailbox IS NOT NULL");
-    on.run("DELETE FROM address WHERE mailbox IS NOT NULL AND id IN (SELECT address FROM temp.withdrawn)" +
-           std::string(unkept));
-    on.run(
-        "DELETE FROM address WHERE mailbox IS NULL AND id IN (SELECT address FROM temp.withdrawn)"
-        " AND NOT EXISTS (SELECT 1 FROM address o WHERE o.mailbox = address.id)" +
-        std::string(unkept));
 }
 
 std::string counts_json(const import_report& report) {
@@ -170,13 +126,22 @@ directory::result<void> apply_staged(directory::writer& out, std::uint32_t sourc
     }
     out.on().script(
         "DROP TABLE IF EXISTS temp.asserted; DROP TABLE IF EXISTS temp.withdrawn;"
-        "DROP TABLE IF EXISTS temp.touched; DROP TABLE IF EXISTS temp.altered;");
+        "DROP TABLE IF EXISTS temp.altered;");
     make_groups(out);
     insert_new(out);
     update_known(out, layout, *act);
     assert_and_withdraw(out, source, options.replace, *act);
-    settle_all(out);
-    remove_unasserted(out);
+    directory::begin_bulk(out.on());
+    out.on().script(
+        "INSERT INTO temp.bulk(address) SELECT address FROM temp.asserted UNION SELECT address FROM temp.withdrawn "
+        "UNION"
+        " SELECT id FROM temp.altered;"
+        "UPDATE temp.bulk SET payload = 1 WHERE address IN (SELECT t.id FROM temp.altered t JOIN address a ON a.id = "
+        "t.id"
+        " WHERE t.kind <> a.kind);");
+    if (auto settled = directory::settle_bulk(out); !settled) {
+        return settled;
+    }
     if (auto noted = directory::record(out, "imported", "import:" + report.source, options.domain, "",
                                        counts_json(report), source);
         !noted) {

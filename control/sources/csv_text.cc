@@ -145,4 +145,18 @@ void text_decoder::finish(std::string& to) {
     _high = 0;
 }
 
+std::string plain_text(std::string_view text, std::size_t most) {
+    std::string out;
+    for (const char c : text.substr(0, most)) {
+        out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+    }
+    while (text.size() > most && !out.empty() && (static_cast<unsigned char>(out.back()) & 0xC0U) == 0x80U) {
+        out.pop_back();
+    }
+    if (text.size() > most && !out.empty() && static_cast<unsigned char>(out.back()) >= 0xC0U) {
+        out.pop_back();
+    }
+    return is_utf8(out) ? out : from_windows1252(out);
+}
+
 }  // namespace postern::sources

@@ -40,5 +40,7 @@ private:
 
 bool is_utf8(std::string_view text) noexcept;
 std::string from_windows1252(std::string_view text);
+/// At most `most` octets, cut between characters, control characters taken out; what is no UTF-8 read as Windows-1252.
+std::string plain_text(std::string_view text, std::size_t most);
 
 }  // namespace postern::sources

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "control/sources/csv_text.h"
 #include "smtp/recipients/address.h"
 
 namespace postern::sources {
@@ -13,21 +14,6 @@ using directory::statement;
 
 constexpr std::size_t longest_shown = 200;
 constexpr std::size_t longest_name = 255;
-
-/// At most `most` octets, cut between characters, control characters taken out.
-std::string plain(std::string_view text, std::size_t most) {
-    std::string out;
-    for (const char c : text.substr(0, most)) {
-        out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
-    }
-    while (text.size() > most && !out.empty() && (static_cast<unsigned char>(out.back()) & 0xC0U) == 0x80U) {
-        out.pop_back();
-    }
-    if (text.size() > most && !out.empty() && static_cast<unsigned char>(out.back()) >= 0xC0U) {
-        out.pop_back();
-    }
-    return is_utf8(out) ? out : from_windows1252(out);
-}
 
 std::uint64_t count(directory::connection& on, std::string_view sql) {
     statement asked = on.query(sql);
@@ -39,7 +25,7 @@ std::uint64_t count(directory::connection& on, std::string_view sql) {
 void error_list::add(row_error error) {
     ++_report.errors_total;
     if (_report.errors.size() < _most) {
-        error.value = plain(error.value, longest_shown);
+        error.value = plain_text(error.value, longest_shown);
         _report.errors.push_back(std::move(error));
     }
 }
@@ -47,7 +33,7 @@ void error_list::add(row_error error) {
 void staging::clear() {
     _on.script(
         "DROP TABLE IF EXISTS temp.staged; DROP TABLE IF EXISTS temp.asserted; DROP TABLE IF EXISTS temp.withdrawn;"
-        "DROP TABLE IF EXISTS temp.touched; DROP TABLE IF EXISTS temp.altered;");
+        "DROP TABLE IF EXISTS temp.altered; DROP TABLE IF EXISTS temp.bulk;");
 }
 
 directory::result<void> staging::begin() {
@@ -99,7 +85,7 @@ bool staging::place(const csv_address& address, std::uint64_t line, const csv_la
     }
     const auto found = _domains.find(std::string(parsed.domain()));
     if (found == _domains.end()) {
-        return wrong("the domain " + plain(parsed.domain(), longest_shown) + " is not served here; add it first");
+        return wrong("the domain " + plain_text(parsed.domain(), longest_shown) + " is not served here; add it first");
     }
     if (found->second.organisation != _options.organisation) {
         return wrong("the domain " + std::string(parsed.domain()) + " is another organisation's");
@@ -171,8 +157,8 @@ void staging::add(const csv_entry& entry, const csv_layout& layout) {
     _on.run(
         "INSERT OR IGNORE INTO temp.staged(line, domain, normal, local, first_name, last_name, grp, kind) VALUES (?, "
         "?, ?, ?, ?, ?, ?, ?)",
-        line, at.domain, at.normal, at.local, plain(entry.first_name, longest_name),
-        plain(entry.last_name, longest_name), plain(entry.group, longest_name), kind);
+        line, at.domain, at.normal, at.local, plain_text(entry.first_name, longest_name),
+        plain_text(entry.last_name, longest_name), plain_text(entry.group, longest_name), kind);
     std::int64_t owner = _on.last_id();
     if (_on.changed() == 0) {
         // An alias list names its mailbox in each of its rows.

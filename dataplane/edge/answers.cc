@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -14,6 +15,9 @@ namespace postern::edge {
 namespace {
 
 namespace json = boost::json;
+
+/// Of one answer, unless asked for otherwise.
+constexpr std::uint64_t usual_events = 1'000;
 
 std::string done(json::object members = {}) {
     json::object out;
@@ -194,6 +198,38 @@ std::string show_version(const process_view& view) {
     return done(std::move(out));
 }
 
+std::string recent_events(const command& said, const event_log& log) {
+    const auto& kept = log.kept();
+    const auto most =
+        static_cast<std::size_t>(std::min<std::uint64_t>(said.most.value_or(usual_events), event_log::most_at_once));
+    json::array events;
+    if (!kept.empty()) {
+        // Numbers have no gaps.
+        const std::uint64_t first = kept.front().number;
+        const std::uint64_t skipped = said.since < first ? 0 : said.since - first + 1;
+        for (std::size_t i = std::min<std::uint64_t>(skipped, kept.size()); i < kept.size() && events.size() < most;
+             ++i) {
+            const event& each = kept[i];
+            json::object one;
+            one["number"] = each.number;
+            one["at"] = each.at;
+            one["address"] = each.address;
+            one["outcome"] = to_string(each.how);
+            one["domain"] = each.domain;
+            one["source"] = each.source;
+            events.push_back(std::move(one));
+        }
+    }
+    const event_counts counts = log.counts();
+    json::object out;
+    out["run"] = log.run();
+    out["last"] = counts.seen;
+    out["overwritten"] = counts.overwritten;
+    out["missed"] = counts.missed;
+    out["events"] = std::move(events);
+    return done(std::move(out));
+}
+
 std::string help() {
     json::array forms;
     for (const std::string_view form : command_forms()) {
@@ -227,6 +263,8 @@ bool needs_table(verb what) noexcept {
         case verb::show_sessions:
         case verb::show_listeners:
         case verb::show_version:
+        case verb::events:
+        case verb::events_acknowledge:
         case verb::drain:
         case verb::help:
         case verb::quit:
@@ -256,6 +294,8 @@ std::string answer_table(const command& said, table_holder& holder, const proces
         case verb::show_sessions:
         case verb::show_listeners:
         case verb::show_version:
+        case verb::events:
+        case verb::events_acknowledge:
         case verb::drain:
         case verb::help:
         case verb::quit:
@@ -274,6 +314,11 @@ std::string answer(const command& said, process_view& view) {
             return show_listeners(view);
         case verb::show_version:
             return show_version(view);
+        case verb::events:
+            return recent_events(said, view.events());
+        case verb::events_acknowledge:
+            view.events().acknowledge(*said.number);
+            return done();
         case verb::drain:
             view.drain();
             return done();

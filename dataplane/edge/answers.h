@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "dataplane/edge/command.h"
+#include "dataplane/edge/events.h"
 #include "dataplane/edge/table_holder.h"
 
 namespace postern::edge {
@@ -54,6 +55,8 @@ public:
     virtual std::vector<listener_report> listeners() const = 0;
     virtual std::chrono::seconds uptime() const = 0;
     virtual void drain() = 0;
+    /// The recent recipients, with all that the shards have told by now.
+    virtual event_log& events() = 0;
     /// On the table thread; `in_force` is null without a table and stays valid for the call.
     virtual explanation explain(const recipients::snapshot* in_force, const std::string& address) const = 0;
 };

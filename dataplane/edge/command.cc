@@ -25,7 +25,7 @@ struct rule {
     std::string_view form;  ///< for messages and `help`
 };
 
-constexpr std::array<rule, 14> rules{{
+constexpr std::array<rule, 16> rules{{
     {"table", "prepare", verb::table_prepare, 1, 2, "table prepare BASE|- [OVERLAY]"},
     {"table", "diff", verb::table_diff, 0, 0, "table diff"},
     {"table", "commit", verb::table_commit, 0, 1, "table commit [GENERATION]"},
@@ -37,6 +37,8 @@ constexpr std::array<rule, 14> rules{{
     {"show", "listeners", verb::show_listeners, 0, 0, "show listeners"},
     {"show", "version", verb::show_version, 0, 0, "show version"},
     {"explain", "", verb::explain, 1, 1, "explain ADDRESS"},
+    {"events", "ack", verb::events_acknowledge, 1, 1, "events ack NUMBER"},
+    {"events", "", verb::events, 1, 2, "events SINCE [MAX]"},
     {"drain", "", verb::drain, 0, 0, "drain"},
     {"help", "", verb::help, 0, 0, "help"},
     {"quit", "", verb::quit, 0, 0, "quit"},
@@ -68,14 +70,30 @@ tl::unexpected<std::string> usage(const rule& of, const std::string& what) {
     return tl::unexpected(what + "; write: " + std::string(of.form));
 }
 
-tl::expected<std::uint64_t, std::string> parse_number(const rule& of, std::string_view text) {
+tl::expected<std::uint64_t, std::string> parse_number(const rule& of, std::string_view text, std::uint64_t least = 1) {
     std::uint64_t value = 0;
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, value);
-    if (error != std::errc() || stop != end || value == 0) {
-        return usage(of, quoted(text) + " is not a whole number above 0");
+    if (error != std::errc() || stop != end || value < least) {
+        return usage(of, quoted(text) + " is not a whole number" + (least == 0 ? "" : " above 0"));
     }
     return value;
+}
+
+parsed events_command(const rule& of, words arguments, command made) {
+    const auto since = parse_number(of, arguments[0], 0);
+    if (!since) {
+        return tl::unexpected(since.error());
+    }
+    made.since = *since;
+    if (arguments.size() > 1) {
+        const auto most = parse_number(of, arguments[1]);
+        if (!most) {
+            return tl::unexpected(most.error());
+        }
+        made.most = *most;
+    }
+    return made;
 }
 
 parsed with_arguments(const rule& of, words arguments, command made) {
@@ -98,6 +116,7 @@ parsed with_arguments(const rule& of, words arguments, command made) {
             return made;
         case verb::table_commit:
         case verb::table_rollback:
+        case verb::events_acknowledge:
             if (!arguments.empty()) {
                 const auto number = parse_number(of, arguments[0]);
                 if (!number) {
@@ -106,6 +125,8 @@ parsed with_arguments(const rule& of, words arguments, command made) {
                 made.number = *number;
             }
             return made;
+        case verb::events:
+            return events_command(of, arguments, std::move(made));
         case verb::table_diff:
         case verb::table_discard:
         case verb::show_table:
@@ -124,7 +145,7 @@ parsed with_arguments(const rule& of, words arguments, command made) {
 
 }  // namespace
 
-const std::array<std::string_view, 14>& command_forms() noexcept {
+const std::array<std::string_view, 16>& command_forms() noexcept {
     static constexpr auto forms = [] {
         std::array<std::string_view, rules.size()> all{};
         std::transform(rules.begin(), rules.end(), all.begin(), [](const rule& each) { return each.form; });

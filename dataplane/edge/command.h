@@ -30,6 +30,8 @@ enum class verb : std::uint8_t {
     show_listeners,
     show_version,
     explain,
+    events,
+    events_acknowledge,
     drain,
     help,
     quit,
@@ -39,7 +41,9 @@ struct command {
     verb what = verb::help;
     std::string base;                     ///< table prepare; empty: the base in force stays (`-`)
     std::string overlay;                  ///< table prepare; empty: none
-    std::optional<std::uint64_t> number;  ///< table commit's generation, table rollback's N
+    std::optional<std::uint64_t> number;  ///< table commit's generation, table rollback's N, events ack's N
+    std::uint64_t since = 0;              ///< events: those after it
+    std::optional<std::uint64_t> most;    ///< events: MAX
     std::string address;                  ///< explain
 };
 
@@ -50,6 +54,6 @@ tl::expected<command, std::string> parse_command(std::string_view line);
 bool is_file_name(std::string_view text) noexcept;
 
 /// Every command with its arguments, for `help`.
-const std::array<std::string_view, 14>& command_forms() noexcept;
+const std::array<std::string_view, 16>& command_forms() noexcept;
 
 }  // namespace postern::edge

@@ -94,6 +94,7 @@ void read_edge(settings_section section, configuration& out, const std::string& 
     read_path(section, "tables", out.tables, folder);
     read_path(section, "socket", out.socket, folder);
     section.number<std::uint32_t>("shards", out.shards, 0, 256);
+    section.number<std::uint32_t>("events", out.events, 0, 10'000'000);
     std::size_t transport = 0;
     section.choice("transport", transport, {"sockets"});
 }

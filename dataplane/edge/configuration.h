@@ -37,6 +37,7 @@ struct configuration {
     session::settings session;  ///< complete
     relay::settings relay;      ///< complete, but for `shards`, `own_addresses`' real ports, and `alarm`
     std::chrono::seconds drain{60};
+    std::uint32_t events = 65'536;  ///< recent recipients kept until control acknowledges them; 0: none
     process::level log_level = process::level::info;
 
     unsigned shard_count() const noexcept;

@@ -148,16 +148,33 @@ relay::settings relay_settings(const configuration& settings, const std::vector<
     return out;
 }
 
+/// How often what the shards saw is collected, and how much room each has for it meanwhile: more than a mail server's
+/// day's peak, less than a flood, of which a part is enough.
+constexpr std::chrono::milliseconds collect_every{100};
+constexpr std::size_t seen_between = 2'048;
+
+std::int64_t unix_milliseconds() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+/// Tells this start of the process from others.
+std::string name_of_run() {
+    return std::to_string(unix_milliseconds()) + "-" + std::to_string(random_number());
+}
+
 /// One shard: its transport, its sessions, its thread.
 struct shard_worker {
     shard_worker(sockets::shard_listeners listeners, shard::connection_limits& limits, const sockets::options& options,
                  const session::settings& settings, const std::atomic<const recipients::snapshot*>& table,
-                 relay::port& port)
-        : transport(std::move(listeners), limits, options),
-          sessions(transport, {settings, table, port, counts, random_number()}),
+                 relay::port& port, bool tells)
+        : seen(tells ? seen_between : 1),
+          transport(std::move(listeners), limits, options),
+          sessions(transport, {settings, table, port, counts, random_number(), tells ? &seen : nullptr}),
           loop(transport, sessions) {}
 
     session::counters counts;
+    session::seen_recipients seen;
     sockets::operations transport;
     session::layer<sockets::operations> sessions;
     sockets::shard_loop<session::layer<sockets::operations>> loop;
@@ -229,6 +246,11 @@ struct running_edge::state final : process_view {
         drain_within(settings.drain);
     }
     explanation explain(const recipients::snapshot* in_force, const std::string& address) const override;
+    event_log& events() override {
+        log.collect(unix_milliseconds());
+        return log;
+    }
+    void collect_again();
 
     const configuration settings;
     environment place;
@@ -242,6 +264,8 @@ struct running_edge::state final : process_view {
     asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
     asio::signal_set signals{context, SIGTERM, SIGINT, SIGHUP};
     asio::steady_timer empty_again{context};
+    asio::steady_timer collection{context};
+    event_log log;
     socket_server server;
     bool draining = false;
     std::size_t shards_left = 0;
@@ -253,6 +277,7 @@ running_edge::state::state(configuration the_settings, opened_resources the_open
       limits(limits_of(settings)),
       holder(place.state.get(), place.tables.get(), shard::wait_for_readers),
       relay_service(relay_settings(settings, the_opened.listeners)),
+      log(settings.events, name_of_run()),
       server(context, std::move(the_opened.edge_socket), holder, *this) {
     for (const sockets::listening_socket& each : the_opened.listeners.front()) {
         listens_at.push_back(each.at);
@@ -261,8 +286,10 @@ running_edge::state::state(configuration the_settings, opened_resources the_open
     unsigned number = 0;
     for (sockets::shard_listeners& own : the_opened.listeners) {
         workers.push_back(std::make_unique<shard_worker>(std::move(own), limits, options, settings.session,
-                                                         holder.in_force(), relay_service.port_of(number)));
+                                                         holder.in_force(), relay_service.port_of(number),
+                                                         settings.events != 0));
         relay_service.set_waker(number, &workers.back()->transport.waker());
+        log.add_shard(workers.back()->seen);
         ++number;
     }
     // Before anything is answered: a restart must not turn mail away that the table in force accepts.
@@ -297,6 +324,9 @@ void running_edge::state::start() {
                   {"socket", settings.socket},
                   {"generation", holder.remembered().in_force.generation}});
     wait_for_signal();
+    if (settings.events != 0) {
+        collect_again();
+    }
     if (!process::notify_service_manager("READY=1")) {
         process::log(level::warn, "service_manager_not_told", {{"state", "READY=1"}});
     }
@@ -369,6 +399,16 @@ void running_edge::state::release_when_empty() {
     });
 }
 
+void running_edge::state::collect_again() {
+    collection.expires_after(collect_every);
+    collection.async_wait([this](const boost::system::error_code& cancelled) {
+        if (!cancelled) {
+            log.collect(unix_milliseconds());
+            collect_again();
+        }
+    });
+}
+
 void running_edge::state::shard_ended() {
     if (--shards_left == 0) {
         context.stop();
@@ -397,6 +437,11 @@ void running_edge::state::counters(const std::function<void(std::string_view, st
     sink("table_addresses", table.addresses.load(std::memory_order_relaxed));
     sink("table_commits", table.commits.load(std::memory_order_relaxed));
     sink("table_refused", table.refused.load(std::memory_order_relaxed));
+    const event_counts told = log.counts();
+    sink("events_seen", told.seen);
+    sink("events_kept", told.kept);
+    sink("events_overwritten", told.overwritten);
+    sink("events_missed", told.missed);
 }
 
 std::vector<shard_report> running_edge::state::shards() const {

@@ -25,6 +25,7 @@
 #include "smtp/session/counters.h"
 #include "smtp/session/decision.h"
 #include "smtp/session/link.h"
+#include "smtp/session/seen.h"
 #include "smtp/session/settings.h"
 #include "smtp/session/slab.h"
 #include "smtp/session/state.h"
@@ -40,7 +41,8 @@ struct context {
     const std::atomic<const recipients::snapshot*>& table;  ///< in force; null: none yet. Read once a turn
     relay::port& relay;
     session::counters& count;
-    std::uint32_t id_seed = 0;  ///< different for each shard and each start: begins the ids of messages
+    std::uint32_t id_seed = 0;        ///< different for each shard and each start: begins the ids of messages
+    seen_recipients* seen = nullptr;  ///< where decided recipients of served domains are told; null: nowhere
 };
 
 class engine {

@@ -43,6 +43,31 @@ void answer_with(pending_recipient& p, reply with) noexcept {
     p.reply = with;
 }
 
+outcome outcome_of(const recipients::verdict& verdict, const decision& d) noexcept {
+    if (verdict.standing != recipients::standing::unlisted) {
+        return outcome::listed;
+    }
+    switch (d.why) {
+        case reason::unknown_deferred:
+            return outcome::deferred;
+        case reason::unknown:
+            return outcome::rejected;
+        case reason::unknown_passed:
+        case reason::listed:
+        case reason::always:
+        case reason::grace_deferred:
+        case reason::from_outside:
+        case reason::not_served:
+        case reason::literal:
+        case reason::on_hold:
+        case reason::no_route:
+        case reason::route_not_confirmed:
+        case reason::no_table:
+            break;
+    }
+    return outcome::unknown;
+}
+
 }  // namespace
 
 void engine::count(const decision& d) {
@@ -190,6 +215,17 @@ void engine::decided(work& w, std::uint32_t number, std::string_view path, const
         pass_on(w, p, path, *verdict.route);
     } else {
         answer_with(p, d.reply);
+    }
+    if (_context.seen == nullptr || verdict.domain == nullptr) {
+        return;
+    }
+    if (d.pass && !d.listed && p.state == recipient_state::asked) {
+        // Whether it would be missed if it were rejected, the mail server says. There are few of these: the relay
+        // bounds them for each server.
+        p.text = keep(path);
+    }
+    if (p.text == no_block) {
+        _context.seen->add(path, outcome_of(verdict, d), p.domain, w.info().peer.address);
     }
 }
 

@@ -96,6 +96,14 @@ void engine::recipient_answered(work& w, const relay::reply& said) {
     } else if (!p.listed) {
         --t.unlisted;
     }
+    if (p.text != no_block) {
+        // Unlisted, and to be told of: `decided` has kept its path.
+        const outcome how = is_success(said)   ? outcome::would_reject
+                            : said.code >= 500 ? outcome::refused_behind
+                                               : outcome::unknown;
+        _context.seen->add(_texts[p.text].view(), how, p.domain, w.info().peer.address);
+        _texts.give(p.text);
+    }
     p.text = keep(line(said).view());
     if (p.text == no_block) {
         reset_for_memory(w);

@@ -72,7 +72,7 @@ static_assert(sizeof(client_session) <= 128, "with 64 octets of a transport's ow
 
 enum class recipient_state : std::uint8_t {
     looking_up,  ///< in the shard's batch
-    asked,       ///< of the relay
+    asked,       ///< of the relay; the text block, if any, has its path
     answered,    ///< by an own reply
     held,        ///< by a reply of the mail server's, in a text block
     broken_off,  ///< by what ended the relay's transaction

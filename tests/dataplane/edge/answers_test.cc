@@ -82,6 +82,28 @@ TEST_F(answers, the_process_tells_of_itself) {
     EXPECT_EQ(say("help").at("commands").as_array().size(), command_forms().size());
 }
 
+TEST_F(answers, events_are_told_from_a_number_on_until_they_are_acknowledged) {
+    session::seen_recipients ring(8);
+    view.log.add_shard(ring);
+    const std::array<std::uint8_t, 16> v4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 77};
+    ring.add("Alice@Example.COM", session::outcome::listed, 7, v4);
+    ring.add("\"no body\"@example.com", session::outcome::rejected, 7, v4);
+    const auto alice = R"({"number":1,"at":1700000000000,"address":"alice@example.com","outcome":"listed","domain":7,
+        "source":"192.0.2.0/24"})";
+    const auto nobody = R"({"number":2,"at":1700000000000,"address":"\"no body\"@example.com","outcome":"rejected",
+        "domain":7,"source":"192.0.2.0/24"})";
+    const auto answer_with = [](const std::string& events) {
+        return json::parse(R"({"ok":true,"run":"run-1","last":2,"overwritten":0,"missed":0,"events":[)" + events +
+                           "]}");
+    };
+    EXPECT_EQ(say("events 0"), answer_with(std::string(alice) + "," + nobody));
+    EXPECT_EQ(say("events 0 1"), answer_with(alice));
+    EXPECT_EQ(say("events 1"), answer_with(nobody));
+    EXPECT_EQ(say("events 18446744073709551615"), answer_with(""));
+    EXPECT_EQ(say("events ack 1"), json::parse(R"({"ok":true})"));
+    EXPECT_EQ(say("events 0"), answer_with(nobody));
+}
+
 TEST_F(answers, drain_is_passed_on) {
     EXPECT_EQ(say("drain"), json::parse(R"({"ok":true})"));
     EXPECT_EQ(view.drains, 1);

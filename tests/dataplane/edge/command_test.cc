@@ -16,8 +16,14 @@ std::string error_of(std::string_view line) {
 TEST(command, every_form_that_help_lists_is_a_command) {
     for (const std::string_view form : command_forms()) {
         std::string line(form);
-        for (const auto& [argument, value] : std::vector<std::pair<std::string, std::string>>{
-                 {"BASE|-", "b1"}, {"[OVERLAY]", "o1"}, {"[GENERATION]", "7"}, {"[N]", "2"}, {"ADDRESS", "a@b"}}) {
+        for (const auto& [argument, value] : std::vector<std::pair<std::string, std::string>>{{"BASE|-", "b1"},
+                                                                                              {"[OVERLAY]", "o1"},
+                                                                                              {"[GENERATION]", "7"},
+                                                                                              {"[N]", "2"},
+                                                                                              {"ADDRESS", "a@b"},
+                                                                                              {"SINCE", "0"},
+                                                                                              {"[MAX]", "9"},
+                                                                                              {"NUMBER", "4"}}) {
             if (const auto at = line.find(argument); at != std::string::npos) {
                 line.replace(at, argument.size(), value);
             }
@@ -59,6 +65,20 @@ TEST(command, numbers_are_whole_and_above_zero) {
     for (const char* word : {"0", "-1", "+1", "1.5", "x", "1x", "18446744073709551616"}) {
         EXPECT_THAT(error_of("table commit " + std::string(word)), HasSubstr("not a whole number")) << word;
     }
+}
+
+TEST(command, events_take_a_number_that_may_be_0_and_a_most) {
+    EXPECT_EQ(parse_command("events 0")->since, 0U);
+    EXPECT_EQ(parse_command("events 0")->most, std::nullopt);
+    EXPECT_EQ(parse_command("events 12 500")->since, 12U);
+    EXPECT_EQ(parse_command("events 12 500")->most, 500U);
+    EXPECT_EQ(parse_command("events ack 12")->what, verb::events_acknowledge);
+    EXPECT_EQ(parse_command("events ack 12")->number, 12U);
+    EXPECT_THAT(error_of("events"), HasSubstr("write: events SINCE [MAX]"));
+    EXPECT_THAT(error_of("events x"), HasSubstr("not a whole number"));
+    EXPECT_THAT(error_of("events 1 0"), HasSubstr("above 0"));
+    EXPECT_THAT(error_of("events ack"), HasSubstr("write: events ack NUMBER"));
+    EXPECT_THAT(error_of("events ack 0"), HasSubstr("above 0"));
 }
 
 TEST(command, explain_takes_the_rest_of_the_line) {

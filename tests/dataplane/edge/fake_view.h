@@ -26,7 +26,13 @@ struct fake_view final : process_view {
         return out;
     }
 
+    event_log& events() override {
+        log.collect(1'700'000'000'000);
+        return log;
+    }
+
     int drains = 0;
+    event_log log{3, "run-1"};
 };
 
 }  // namespace postern::edge

@@ -42,6 +42,41 @@ TEST(engine, answers_strangers_in_the_turn_that_read_them) {
               "250 2.1.0 Sender OK\r\n550 5.1.1 Invalid recipient\r\n550 5.7.1 Domain not served here\r\n");
 }
 
+TEST(engine, tells_what_became_of_the_recipients_of_served_domains) {
+    world w;
+    const auto c = w.hello();
+    w.ask(c,
+          "MAIL FROM:<>\r\nRCPT TO:<nobody@example.com>\r\nRCPT TO:<x@elsewhere.example>\r\n"
+          "RCPT TO:<@a.example:Alice@Example.com>\r\nRCPT TO:<postmaster>\r\nRCPT TO:<Postmaster@example.com>\r\n");
+    std::vector<std::string> told;
+    for (const seen_recipient* s = w.seen.front(); s != nullptr; w.seen.drop(), s = w.seen.front()) {
+        EXPECT_EQ(s->domain, 1U);
+        told.push_back(std::to_string(static_cast<int>(s->outcome)) + " " + std::string(s->path()));
+    }
+    const std::string listed = std::to_string(static_cast<int>(outcome::listed));
+    EXPECT_EQ(told,
+              (std::vector<std::string>{std::to_string(static_cast<int>(outcome::rejected)) + " nobody@example.com",
+                                        listed + " Alice@Example.com", listed + " Postmaster@example.com"}));
+}
+
+TEST(engine, tells_of_an_unlisted_recipient_what_the_mail_server_said) {
+    auto section = testing::usual_domains();
+    section.domains[0].mode = recipients::mode::observe;
+    world w(usual_settings(), recipients::testing::snapshot_of(testing::usual_list(), section, 7));
+    w.relay.answers.recipient = {"250 2.1.5 OK", "550 5.1.1 No such user", "451 4.3.0 Later"};
+    const auto c = w.hello();
+    w.ask(c,
+          "MAIL FROM:<>\r\nRCPT TO:<one@example.com>\r\nRCPT TO:<two@example.com>\r\nRCPT TO:<three@example.com>\r\n");
+    std::vector<std::string> told;
+    for (const seen_recipient* s = w.seen.front(); s != nullptr; w.seen.drop(), s = w.seen.front()) {
+        told.push_back(std::to_string(static_cast<int>(s->outcome)) + " " + std::string(s->path()));
+    }
+    const auto line = [](outcome how, const char* path) { return std::to_string(static_cast<int>(how)) + " " + path; };
+    EXPECT_EQ(told, (std::vector<std::string>{line(outcome::would_reject, "one@example.com"),
+                                              line(outcome::refused_behind, "two@example.com"),
+                                              line(outcome::unknown, "three@example.com")}));
+}
+
 TEST(engine, sends_the_replies_of_a_turn_at_once) {
     world w;
     const auto c = w.hello();

@@ -52,7 +52,7 @@ struct world {
         : under(std::move(of)),
           table(std::move(in)),
           in_force(table.get()),
-          layer(transport, {under, in_force, relay, count, 0x1234abcd}),
+          layer(transport, {under, in_force, relay, count, 0x1234abcd, &seen}),
           loop(transport, layer) {}
     world(const world&) = delete;
     world& operator=(const world&) = delete;
@@ -82,6 +82,7 @@ struct world {
     std::atomic<const recipients::snapshot*> in_force;
     fake_relay relay;
     counters count;
+    seen_recipients seen{64};
     shard::fake_transport transport;
     sessions layer;
     shard::fake_loop<sessions> loop;

@@ -1,0 +1,94 @@
+#include "dataplane/edge/events.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "dataplane/shard/endpoint_text.h"
+
+namespace postern::edge {
+
+namespace {
+
+/// Of one ring in one go: a flood must not hold the control thread.
+constexpr std::size_t most_of_a_shard = 4'096;
+
+}  // namespace
+
+std::string_view to_string(session::outcome how) noexcept {
+    switch (how) {
+        case session::outcome::listed:
+            return "listed";
+        case session::outcome::would_reject:
+            return "would_reject";
+        case session::outcome::refused_behind:
+            return "refused_behind";
+        case session::outcome::deferred:
+            return "deferred";
+        case session::outcome::rejected:
+            return "rejected";
+        case session::outcome::unknown:
+            break;
+    }
+    return "unknown";
+}
+
+std::string source_network(const std::array<std::uint8_t, 16>& peer) {
+    shard::endpoint network{.address = peer};
+    const bool is_v4 = shard::is_ipv4(network);
+    const std::size_t kept = is_v4 ? 15 : 6;
+    std::fill(network.address.begin() + static_cast<std::ptrdiff_t>(kept), network.address.end(), std::uint8_t{0});
+    return shard::address_text(network) + (is_v4 ? "/24" : "/48");
+}
+
+void event_log::collect(std::int64_t now) {
+    for (session::seen_recipients* shard : _shards) {
+        for (std::size_t taken = 0; taken < most_of_a_shard; ++taken) {
+            const session::seen_recipient* seen = shard->front();
+            if (seen == nullptr) {
+                break;
+            }
+            keep(*seen, now);
+            shard->drop();
+        }
+    }
+}
+
+void event_log::keep(const session::seen_recipient& seen, std::int64_t now) {
+    // A name in U-labels grows when it becomes A-labels.
+    if (!recipients::parse_address(seen.path(), {}, _normal) ||
+        _normal.text().size() > session::seen_recipient::longest) {
+        ++_unparsed;
+        return;
+    }
+    ++_last;
+    if (_capacity == 0) {
+        ++_overwritten;
+        return;
+    }
+    if (_kept.size() == _capacity) {
+        _kept.pop_front();
+        ++_overwritten;
+    }
+    _kept.push_back({.number = _last,
+                     .at = now,
+                     .address = std::string(_normal.text()),
+                     .how = seen.outcome,
+                     .domain = seen.domain,
+                     .source = source_network(seen.peer)});
+}
+
+void event_log::acknowledge(std::uint64_t number) {
+    while (!_kept.empty() && _kept.front().number <= number) {
+        _kept.pop_front();
+    }
+}
+
+event_counts event_log::counts() const {
+    event_counts out{.seen = _last, .kept = _kept.size(), .overwritten = _overwritten, .missed = _unparsed};
+    for (const session::seen_recipients* shard : _shards) {
+        out.missed += shard->missed();
+    }
+    return out;
+}
+
+}  // namespace postern::edge

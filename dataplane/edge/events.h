@@ -1,0 +1,74 @@
+// The edge's events: recipients that were decided lately, numbered, kept until control acknowledges them.
+//
+// Belongs to the control thread (the edge socket's), which collects what the shards put into their rings
+// (smtp/session/seen.h). Bounded: beyond `capacity` the oldest is overwritten and counted. Numbers begin at 1 with each
+// start of the process; `run` tells the starts apart, so that control knows when to begin anew.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "smtp/recipients/address.h"
+#include "smtp/session/seen.h"
+
+namespace postern::edge {
+
+struct event {
+    std::uint64_t number = 0;
+    std::int64_t at = 0;  ///< Unix time in milliseconds, when it was collected: a fraction of a second late
+    std::string address;  ///< normal form, at most `session::seen_recipient::longest` octets
+    session::outcome how = session::outcome::unknown;
+    std::uint32_t domain = 0;  ///< its stable id; of a domain alias its target's
+    std::string source;        ///< the client's network: IPv4 /24, IPv6 /48
+};
+
+struct event_counts {
+    std::uint64_t seen = 0;         ///< numbered since the start
+    std::uint64_t kept = 0;         ///< now
+    std::uint64_t overwritten = 0;  ///< before they were acknowledged
+    std::uint64_t missed = 0;       ///< never numbered: too many at once, or an address over the limit
+};
+
+class event_log {
+public:
+    /// Most events of one answer.
+    static constexpr std::size_t most_at_once = 5'000;
+
+    /// `capacity` 0: nothing is kept.
+    event_log(std::size_t capacity, std::string run) : _capacity(capacity), _run(std::move(run)) {}
+
+    /// A ring of a shard; it must outlive the log.
+    void add_shard(session::seen_recipients& from) { _shards.push_back(&from); }
+    /// Takes what the shards have told, at most one ring's worth of each.
+    void collect(std::int64_t now);
+    /// Forgets all up to `number`.
+    void acknowledge(std::uint64_t number);
+
+    const std::string& run() const noexcept { return _run; }
+    const std::deque<event>& kept() const noexcept { return _kept; }
+    event_counts counts() const;
+
+private:
+    void keep(const session::seen_recipient& seen, std::int64_t now);
+
+    std::size_t _capacity;
+    std::string _run;
+    std::vector<session::seen_recipients*> _shards;
+    std::deque<event> _kept;  ///< oldest first, numbers without gaps
+    std::uint64_t _last = 0;
+    std::uint64_t _overwritten = 0;
+    std::uint64_t _unparsed = 0;
+    recipients::normal_address _normal;
+};
+
+/// "listed", "would_reject", "refused_behind", "deferred", "rejected", "unknown"
+std::string_view to_string(session::outcome how) noexcept;
+
+/// The network of a client as an event has it: "192.0.2.0/24", "2001:db8:1::/48".
+std::string source_network(const std::array<std::uint8_t, 16>& peer);
+
+}  // namespace postern::edge

@@ -63,6 +63,23 @@ def test_a_listed_recipient_is_delivered_and_a_stranger_rejected(serving):
     assert counters["relay_delivered"] == 1
 
 
+def test_recent_recipients_are_told_as_events_until_they_are_acknowledged(serving):
+    with Client(serving.port) as client:
+        client.open()
+        for recipient in ("Alice@Example.com", STRANGER, "someone@elsewhere.example"):
+            client.say(f"RCPT TO:<{recipient}>")
+    told = serving.good("events 0")
+    assert [(event["number"], event["address"], event["outcome"]) for event in told["events"]] == [(1, LISTED, "listed"), (2, STRANGER, "rejected")]
+    assert {event["source"] for event in told["events"]} == {"127.0.0.0/24"}
+    assert told["last"] == 2 and told["overwritten"] == 0 and told["missed"] == 0
+    serving.good("events ack 1")
+    assert [event["number"] for event in serving.good("events 0")["events"]] == [2]
+    serving.stop()
+    serving.start()
+    again = serving.good("events 0")
+    assert again["events"] == [] and again["run"] != told["run"]
+
+
 def test_a_commit_changes_the_answers_and_a_rollback_changes_them_back(serving):
     def answer(address):
         with Client(serving.port) as client:

@@ -9,6 +9,7 @@ constexpr std::size_t whole(std::size_t room) noexcept {
     return sizeof(block_pool::block) + room;
 }
 static_assert(whole(block_pool::small_room) <= 2048);
+static_assert(whole(block_pool::slab_room) <= 256);
 
 }  // namespace
 
@@ -23,12 +24,17 @@ block_pool::~block_pool() {
 }
 
 block_pool::block* block_pool::borrow(std::size_t n) noexcept {
-    const bool large = n > small_room;
-    const std::size_t room = large ? large_room : small_room;
-    if (n > room || _lent + whole(room) > _limit) {
+    if (n > large_room) {
         return nullptr;
     }
-    free_list& list = _free[large ? 1 : 0];
+    return n > small_room ? lend(1, large_room) : lend(0, small_room);
+}
+
+block_pool::block* block_pool::lend(std::size_t which, std::size_t room) noexcept {
+    if (_lent + whole(room) > _limit) {
+        return nullptr;
+    }
+    free_list& list = _free[which];
     void* storage = list.first;
     if (storage != nullptr) {
         list.first = list.first->next;
@@ -45,7 +51,7 @@ block_pool::block* block_pool::borrow(std::size_t n) noexcept {
 
 void block_pool::give_back(block* b) noexcept {
     _lent -= whole(b->room);
-    free_list& list = _free[b->room == large_room ? 1 : 0];
+    free_list& list = _free[b->room == large_room ? 1 : b->room == small_room ? 0 : 2];
     if (list.size >= most_free_octets / whole(b->room)) {
         ::operator delete(b);
         return;

@@ -1,4 +1,4 @@
-// The octets a shard's connections borrow while something is unsent or unconsumed: blocks of two sizes with one cap.
+// The octets a shard's connections borrow while something is unsent or unconsumed: blocks of three sizes with one cap.
 //
 // The cap charges blocks held, not octets in them, so that a thousand connections with one octet each cost what they
 // pin. Free blocks are kept for reuse up to a bound, the last one given back first, while it is still in the cache; so
@@ -14,6 +14,7 @@ namespace postern::shard {
 
 class block_pool {
 public:
+    static constexpr std::size_t slab_room = 232;         ///< with its head 256: a reply that waits for its ACK
     static constexpr std::size_t small_room = 2016;       ///< with its head 2 KiB: replies of a turn, a partial line
     static constexpr std::size_t large_room = 16 * 1024;  ///< a full `reserve`, a relay chunk
 
@@ -38,6 +39,8 @@ public:
 
     /// An empty block with room for `n` (at most large_room), or nullptr: the cap is reached or memory is out.
     block* borrow(std::size_t n) noexcept;
+    /// An empty block with room for slab_room, for octets that lie a while; nullptr as above.
+    block* borrow_slab() noexcept { return lend(2, slab_room); }
     void give_back(block* b) noexcept;
     /// Whether the cap leaves a block with room for `n`.
     bool can_lend(std::size_t n) const noexcept {
@@ -54,9 +57,11 @@ private:
     };
     static constexpr std::size_t most_free_octets = std::size_t{4} * 1024 * 1024;  ///< kept of each size
 
+    block* lend(std::size_t list, std::size_t room) noexcept;
+
     std::size_t _limit;
     std::size_t _lent = 0;
-    std::array<free_list, 2> _free;
+    std::array<free_list, 3> _free;  ///< small, large, slabs
 };
 
 }  // namespace postern::shard

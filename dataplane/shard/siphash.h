@@ -1,8 +1,9 @@
-// SipHash-1-3 of short keys for the dataplane's tables, where an attacker chooses the keys (Aumasson and Bernstein,
-// 2012; the reduced-round variant that hash tables use). The key is drawn at start.
+// SipHash of a few words, for the dataplane's tables and sequence numbers, where an attacker chooses the input (Aumasson
+// and Bernstein, 2012). The key is drawn at start.
 #pragma once
 
 #include <bit>
+#include <concepts>
 #include <cstdint>
 
 namespace postern::shard {
@@ -33,27 +34,48 @@ struct state {
         v2 = std::rotl(v2, 32);
     }
 
+    template <int N>
+    constexpr void rounds() noexcept {
+        for (int i = 0; i < N; ++i) {
+            round();
+        }
+    }
+
+    template <int N>
     constexpr void word(std::uint64_t m) noexcept {
         v3 ^= m;
-        round();
+        rounds<N>();
         v0 ^= m;
     }
 };
 
 }  // namespace siphash_detail
 
-/// The hash of the 16 octets whose little-endian words are `first` and `second`.
-constexpr std::uint64_t siphash13(const siphash_key& key, std::uint64_t first, std::uint64_t second) noexcept {
-    siphash_detail::state s{key.low ^ 0x736f6d6570736575U, key.high ^ 0x646f72616e646f6dU,
-                            key.low ^ 0x6c7967656e657261U, key.high ^ 0x7465646279746573U};
-    s.word(first);
-    s.word(second);
-    s.word(std::uint64_t{16} << 56);  // the length in octets
+namespace siphash_detail {
+
+template <int Compress, int Finish, class... Words>
+constexpr std::uint64_t hash(const siphash_key& key, Words... words) noexcept {
+    state s{key.low ^ 0x736f6d6570736575U, key.high ^ 0x646f72616e646f6dU, key.low ^ 0x6c7967656e657261U,
+            key.high ^ 0x7465646279746573U};
+    (s.template word<Compress>(words), ...);
+    s.template word<Compress>((sizeof...(Words) * 8 & 0xffU) << 56);  // the length in octets
     s.v2 ^= 0xff;
-    s.round();
-    s.round();
-    s.round();
+    s.template rounds<Finish>();
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+}  // namespace siphash_detail
+
+/// The hash of the octets whose little-endian words these are: for tables, where a collision costs a comparison.
+template <std::convertible_to<std::uint64_t>... Words>
+constexpr std::uint64_t siphash13(const siphash_key& key, Words... words) noexcept {
+    return siphash_detail::hash<1, 3>(key, static_cast<std::uint64_t>(words)...);
+}
+
+/// SipHash-2-4 of the same: for what is sent to others and must not tell the key (RFC 6528 3).
+template <std::convertible_to<std::uint64_t>... Words>
+constexpr std::uint64_t siphash24(const siphash_key& key, Words... words) noexcept {
+    return siphash_detail::hash<2, 4>(key, static_cast<std::uint64_t>(words)...);
 }
 
 }  // namespace postern::shard

@@ -1,0 +1,109 @@
+// What the endpoint keeps of one connection: a line that every segment touches, and the rest apart. Included by the
+// endpoint's own files only.
+#pragma once
+
+#include <cstdint>
+
+#include "dataplane/shard/block_pool.h"
+#include "dataplane/shard/seam.h"
+#include "dataplane/shard/timer_wheel.h"
+#include "dataplane/tcp/reassembly.h"
+
+namespace postern::tcp {
+
+/// RFC 9293 3.3.2. LISTEN has no connection, TIME-WAIT a table of its own.
+enum class state : std::uint8_t {
+    free,  ///< the slot holds no connection
+    syn_received,
+    established,
+    fin_wait_1,
+    fin_wait_2,
+    close_wait,
+    closing,
+    last_ack,
+};
+
+/// Sequence variables have their names of RFC 9293 3.3.1.
+struct alignas(64) hot_state {
+    std::uint32_t rcv_nxt = 0;
+    std::uint32_t rcv_edge = 0;  ///< RCV.NXT + RCV.WND as last said; never goes back
+    std::uint32_t snd_una = 0;
+    std::uint32_t snd_nxt = 0;
+    std::uint32_t snd_max = 0;     ///< the highest SND.NXT so far: after a time-out SND.NXT goes back
+    std::uint32_t snd_window = 0;  ///< octets, scaled
+    std::uint32_t snd_wl1 = 0;
+    std::uint32_t snd_wl2 = 0;
+    std::uint32_t ts_recent = 0;      ///< RFC 7323 4.3
+    std::uint32_t last_ack_sent = 0;  ///< likewise
+    std::uint32_t cwnd = 0;           ///< octets, RFC 5681
+    std::uint16_t mss = 0;            ///< octets of payload and options of a segment to the peer
+    state now = state::free;
+    std::uint8_t snd_scale : 4 = 0;
+    std::uint8_t rcv_scale : 4 = 0;
+    std::uint32_t serial = 0;  ///< of the last connection of this slot; never 0 once used
+
+    // Of the slot, not of the connection: which lists of the endpoint it is in.
+    std::uint32_t in_batch : 1 = 0;
+    std::uint32_t in_ready : 1 = 0;
+    std::uint32_t in_unsent : 1 = 0;
+    std::uint32_t in_starved : 1 = 0;
+
+    std::uint32_t open : 1 = 0;         ///< the layer knows it, or is to be told of it
+    std::uint32_t fresh : 1 = 0;        ///< `opened` is still to be called
+    std::uint32_t broken : 1 = 0;       ///< `reset` is still to be called
+    std::uint32_t counted : 1 = 0;      ///< the limits admitted it
+    std::uint32_t wants : 1 = 0;        ///< the layer wants octets
+    std::uint32_t offer_again : 1 = 0;  ///< want_read(true) since the last offer
+    std::uint32_t offered_now : 1 = 0;  ///< it had its offer in this pass
+    std::uint32_t peer_ended : 1 = 0;   ///< the peer's FIN was taken
+    std::uint32_t end_told : 1 = 0;
+    std::uint32_t fin_wanted : 1 = 0;  ///< `finish` was called
+    std::uint32_t fin_sent : 1 = 0;
+    std::uint32_t ack_now : 1 = 0;
+    std::uint32_t timestamps : 1 = 0;  ///< agreed on
+    std::uint32_t sack : 1 = 0;        ///< the peer takes SACK
+    std::uint32_t recovering : 1 = 0;  ///< fast recovery, RFC 6582
+    std::uint32_t timing : 1 = 0;      ///< `timed_seq` is being timed
+    std::uint32_t scaled : 1 = 0;      ///< window scaling is agreed on
+    std::uint32_t syn_ack_again : 1 = 0;
+    std::uint32_t unacked : 2 = 0;  ///< segments with octets since our last ACK, at most 3
+    std::uint32_t dup_acks : 4 = 0;
+
+    shard::block_pool::block* input = nullptr;  ///< octets in order that the layer has not consumed
+
+    std::uint32_t window_left() const noexcept { return rcv_edge - rcv_nxt; }
+    std::uint32_t flight() const noexcept { return snd_nxt - snd_una; }
+};
+static_assert(sizeof(hot_state) == 64);
+
+struct alignas(64) cold_state : shard::timer_wheel::timer {
+    shard::connection_info info;
+    std::uint64_t link = 0;                    ///< segment::link of the last valid segment
+    shard::instant deadline = shard::never;    ///< the layer's, or of the end
+    shard::instant resend_at = shard::never;   ///< retransmission, or probe of a closed window
+    shard::instant ack_at = shard::never;      ///< of the delayed ACK
+    shard::block_pool::block* output = nullptr;  ///< unacknowledged and unsent octets, from SND.UNA on
+    shard::block_pool::block* output_last = nullptr;
+    reassembly* early = nullptr;      ///< octets that came out of order
+    std::uint32_t output_room = 0;    ///< octets of `output`'s blocks, used or not
+    std::uint32_t waits_for = 0;      ///< octets of a reserve that came back empty; discarded octets once finished
+    std::uint32_t offered = 0;        ///< octets of `input` that the layer has seen
+    std::uint32_t ssthresh = 0;       ///< octets
+    std::uint32_t recover = 0;        ///< RFC 6582 3.2
+    std::uint32_t max_window = 0;     ///< the largest the peer ever offered
+    std::uint32_t srtt = 0;           ///< microseconds; 0: not measured
+    std::uint32_t rttvar = 0;         ///< microseconds
+    std::uint32_t ts_offset = 0;      ///< our TSval is the clock plus this
+    std::uint32_t ts_recent_at = 0;   ///< when ts_recent was set, milliseconds
+    std::uint32_t timed_seq = 0;      ///< without timestamps: acknowledged, it gives a measurement
+    std::uint32_t timed_at = 0;       ///< milliseconds
+    std::uint32_t last_sent_at = 0;   ///< milliseconds
+    std::uint32_t challenged_at = 0;  ///< milliseconds: begin of the period that `challenges` counts
+    std::uint8_t challenges = 0;
+    std::uint8_t backoff = 0;
+    std::uint8_t unanswered = 0;  ///< time-outs since the peer was last heard
+    shard::admission word = shard::admission::admitted;
+};
+static_assert(sizeof(cold_state) == 192, "256 octets with the hot line: EDGE's 512 an idle connection, session included");
+
+}  // namespace postern::tcp

@@ -1,0 +1,234 @@
+// What arrived in order and is not consumed: kept in blocks, offered as the seam has it.
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/tcp/endpoint.h"
+
+namespace postern::tcp {
+
+std::uint32_t endpoint::held(conn k) const noexcept {
+    std::size_t n = 0;
+    for (const block* b = k.h.input; b != nullptr; b = b->next) {
+        n += b->size();
+    }
+    return static_cast<std::uint32_t>(n);
+}
+
+/// Copies octets behind what is held, as many as find blocks, and returns how many.
+std::uint32_t endpoint::keep(conn k, std::span<const char> octets) noexcept {
+    block* last = k.h.input;
+    while (last != nullptr && last->next != nullptr) {
+        last = last->next;
+    }
+    std::size_t kept = 0;
+    while (kept < octets.size()) {
+        const std::span<const char> rest = octets.subspan(kept);
+        if (last == nullptr || last->tail().empty()) {
+            block* const b = last == nullptr && rest.size() <= shard::block_pool::slab_room
+                                 ? _pool.borrow_slab()
+                                 : _pool.borrow(std::min(rest.size(), shard::block_pool::large_room));
+            if (b == nullptr) {
+                break;
+            }
+            (last == nullptr ? k.h.input : last->next) = b;
+            last = b;
+        }
+        const std::size_t n = std::min(rest.size(), last->tail().size());
+        std::memcpy(last->tail().data(), rest.data(), n);
+        last->end += static_cast<std::uint32_t>(n);
+        kept += n;
+    }
+    return static_cast<std::uint32_t>(kept);
+}
+
+/// Brings what is held together at the front, up to what one block can hold.
+void endpoint::gather(conn k) noexcept {
+    if (k.h.input->next == nullptr || k.h.input->size() == most_offered) {
+        return;
+    }
+    if (k.h.input->room < most_offered) {
+        block* const large = _pool.borrow(most_offered);
+        if (large == nullptr) {
+            _counts.no_buffer.add();
+            return;
+        }
+        const std::span<const char> content = k.h.input->content();
+        std::memcpy(large->data(), content.data(), content.size());
+        large->end = static_cast<std::uint32_t>(content.size());
+        large->next = k.h.input->next;
+        _pool.give_back(k.h.input);
+        k.h.input = large;
+    }
+    block& first = *k.h.input;
+    if (first.begin != 0) {
+        const std::size_t n = first.size();
+        std::memmove(first.data(), first.data() + first.begin, n);
+        first.begin = 0;
+        first.end = static_cast<std::uint32_t>(n);
+    }
+    while (first.next != nullptr && !first.tail().empty()) {
+        block& second = *first.next;
+        const std::size_t n = std::min(first.tail().size(), second.size());
+        std::memcpy(first.tail().data(), second.data() + second.begin, n);
+        first.end += static_cast<std::uint32_t>(n);
+        second.begin += static_cast<std::uint32_t>(n);
+        if (second.size() == 0) {
+            first.next = second.next;
+            _pool.give_back(&second);
+        }
+    }
+}
+
+void endpoint::drop_input(conn k, std::size_t n) noexcept {
+    while (n != 0 && k.h.input != nullptr) {
+        block* const first = k.h.input;
+        const std::size_t taken = std::min(n, first->size());
+        first->begin += static_cast<std::uint32_t>(taken);
+        n -= taken;
+        if (first->size() == 0) {
+            k.h.input = first->next;
+            _pool.give_back(first);
+        }
+    }
+}
+
+bool endpoint::must_offer(conn k) const noexcept {
+    if (k.h.wants == 0 || k.h.input == nullptr || output_stalled(k)) {
+        return false;
+    }
+    const std::size_t visible = std::min<std::size_t>(held(k), most_offered);
+    return visible > k.c.offered || k.h.offer_again != 0;
+}
+
+bool endpoint::wants_service(conn k) const noexcept {
+    if (k.h.now == state::free || k.h.open == 0) {
+        return false;
+    }
+    if (k.h.fresh != 0) {
+        return false;  // input_done queues it
+    }
+    if (k.h.broken != 0 || (k.c.waits_for != 0 && has_room(k, k.c.waits_for))) {
+        return true;
+    }
+    return must_offer(k) || (k.h.peer_ended != 0 && k.h.end_told == 0 && k.h.wants != 0 && held(k) == k.c.offered);
+}
+
+void endpoint::queue_now(conn k) {
+    if (k.h.in_batch == 0) {
+        k.h.in_batch = 1;
+        _batch.push_back(k.slot);
+    }
+}
+
+void endpoint::queue_next(conn k) {
+    if (k.h.in_ready == 0) {
+        k.h.in_ready = 1;
+        _ready.push_back(k.slot);
+    }
+}
+
+endpoint::step endpoint::next() {
+    if (_direct_slot != no_slot) {
+        const conn k = at(_direct_slot);
+        _direct_slot = no_slot;
+        return {callback::readable, k.id()};
+    }
+    while (_batch_at < _batch.size()) {
+        const conn k = at(_batch[_batch_at]);
+        const step one = serve(k);
+        if (one.what != callback::none) {
+            return one;
+        }
+        k.h.in_batch = 0;
+        k.h.offered_now = 0;
+        ++_batch_at;
+        if (wants_service(k)) {
+            queue_next(k);
+        }
+    }
+    _batch.clear();
+    _batch_at = 0;
+    return {};
+}
+
+/// The next callback for one connection in this pass.
+endpoint::step endpoint::serve(conn k) noexcept {
+    if (k.h.now == state::free || k.h.open == 0) {
+        return {};
+    }
+    const shard::connection id = k.id();
+    if (k.h.fresh != 0) {
+        k.h.fresh = 0;
+        k.c.info.early_octets = k.h.input != nullptr;
+        if (k.c.info.early_octets) {
+            _counts.early_octets.add();
+        }
+        return {callback::opened, id};
+    }
+    if (k.h.broken != 0) {
+        release(k);
+        return {callback::reset, id};
+    }
+    if (k.c.waits_for != 0) {
+        if (has_room(k, k.c.waits_for)) {
+            k.c.waits_for = 0;
+            return {callback::writable, id};
+        }
+        wait_for_room(k);
+    }
+    if (k.h.offered_now == 0 && must_offer(k)) {
+        k.h.offered_now = 1;
+        k.h.offer_again = 0;
+        gather(k);
+        _offered_block = k.h.input;
+        _offered = k.h.input->content();
+        return {callback::readable, id};
+    }
+    if (k.h.peer_ended != 0 && k.h.end_told == 0 && k.h.wants != 0 && held(k) == k.c.offered) {
+        k.h.end_told = 1;
+        return {callback::peer_closed, id};
+    }
+    return {};
+}
+
+void endpoint::consumed(shard::connection id, std::size_t n) noexcept {
+    const std::span<const char> offered = _offered;
+    const std::span<const char> rest = offered.subspan(std::min(n, offered.size()));
+    block* const from = _offered_block;
+    _offered = {};
+    _offered_block = nullptr;
+    std::uint32_t slot = 0;
+    if (!find(id, slot) || (from != nullptr && _hot[slot].input != from)) {
+        if (from != nullptr) {
+            _pool.give_back(from);  // the layer ended the connection from within
+        }
+        return;
+    }
+    const conn k = at(slot);
+    if (from != nullptr) {
+        const auto visible = static_cast<std::uint32_t>(std::min<std::size_t>(held(k), most_offered));
+        drop_input(k, offered.size() - rest.size());
+        k.c.offered = visible - static_cast<std::uint32_t>(offered.size() - rest.size());
+    } else {
+        const std::uint32_t kept = keep(k, rest);
+        k.c.offered = kept;
+        if (kept < rest.size()) {
+            // As if they had never come: no ACK said otherwise, for ACKs go out at the end of the turn.
+            k.h.rcv_nxt -= static_cast<std::uint32_t>(rest.size()) - kept;
+            k.h.ack_now = 1;
+            _counts.no_buffer.add();
+        }
+    }
+    const std::uint32_t step = std::min(_settings.receive_window / 2, 2U * k.h.mss);
+    if (window_edge(k) - k.h.rcv_edge >= step) {
+        k.h.ack_now = 1;  // RFC 9293 3.8.6.2.2
+    }
+    if (k.h.ack_now != 0) {
+        mark_unsent(k);
+    }
+    if (wants_service(k) && k.h.in_batch == 0) {
+        queue_next(k);
+    }
+}
+
+}  // namespace postern::tcp

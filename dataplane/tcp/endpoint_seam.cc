@@ -1,0 +1,148 @@
+// What the session layer calls: reply space, deadlines, the end.
+#include <algorithm>
+
+#include "dataplane/tcp/endpoint.h"
+
+namespace postern::tcp {
+namespace {
+
+/// The first block of a connection fits the request, for most turns' replies are short; later ones are large.
+constexpr std::size_t room_to_borrow(bool first, std::size_t n) noexcept {
+    return first && n <= shard::block_pool::small_room ? shard::block_pool::small_room : shard::block_pool::large_room;
+}
+
+}  // namespace
+
+/// The layer may speak of it.
+bool endpoint::find(shard::connection c, std::uint32_t& slot) const noexcept {
+    slot = c.slot;
+    return c.slot < _slots && _hot[c.slot].serial == c.serial && _hot[c.slot].open != 0 &&
+           _hot[c.slot].now != state::free;
+}
+
+bool endpoint::find_counted(shard::connection c, std::uint32_t& slot) noexcept {
+    if (find(c, slot)) {
+        return true;
+    }
+    _counts.stale_calls.add();
+    return false;
+}
+
+bool endpoint::has_room(conn k, std::size_t n) const noexcept {
+    if (k.c.output_last != nullptr && k.c.output_last->tail().size() >= n) {
+        return true;
+    }
+    // Slabs that wait for their ACK do not make a short reply borrow a large block.
+    const std::size_t room = room_to_borrow(k.c.output_room <= shard::block_pool::small_room, n);
+    return k.c.output_room + room <= _settings.output_limit && _pool.can_lend(room);
+}
+
+std::span<char> endpoint::reserve(shard::connection id, std::size_t n) noexcept {
+    std::uint32_t slot = 0;
+    if (!find_counted(id, slot) || n > max_reserve || _hot[slot].broken != 0) {
+        return {};
+    }
+    const conn k = at(slot);
+    k.c.waits_for = 0;
+    if (k.c.output_last != nullptr && k.c.output_last->tail().size() >= n) {
+        return k.c.output_last->tail();
+    }
+    const std::size_t room = room_to_borrow(k.c.output_room <= shard::block_pool::small_room, n);
+    block* const b = k.c.output_room + room <= _settings.output_limit ? _pool.borrow(room) : nullptr;
+    if (b == nullptr) {
+        k.c.waits_for = static_cast<std::uint32_t>(std::max<std::size_t>(n, 1));
+        wait_for_room(k);
+        return {};
+    }
+    (k.c.output == nullptr ? k.c.output : k.c.output_last->next) = b;
+    k.c.output_last = b;
+    k.c.output_room += b->room;
+    mark_unsent(k);
+    return b->tail();
+}
+
+void endpoint::commit(shard::connection id, std::size_t n) noexcept {
+    std::uint32_t slot = 0;
+    if (!find_counted(id, slot)) {
+        return;
+    }
+    const conn k = at(slot);
+    if (k.c.output_last != nullptr) {
+        k.c.output_last->end += static_cast<std::uint32_t>(std::min(n, k.c.output_last->tail().size()));
+        mark_unsent(k);
+    }
+}
+
+/// A connection whose own limit is not the reason waits for blocks that other connections give back.
+void endpoint::wait_for_room(conn k) noexcept {
+    if (k.c.output_room + shard::block_pool::large_room <= _settings.output_limit && k.h.in_starved == 0) {
+        _counts.no_reply_buffer.add();
+        k.h.in_starved = 1;
+        _starved.push_back(k.slot);
+    }
+}
+
+void endpoint::want_read(shard::connection id, bool yes) noexcept {
+    std::uint32_t slot = 0;
+    if (!find_counted(id, slot) || _hot[slot].broken != 0) {
+        return;
+    }
+    const conn k = at(slot);
+    k.h.wants = yes ? 1 : 0;
+    if (yes) {
+        k.h.offer_again = 1;
+    }
+    if (wants_service(k)) {
+        queue_next(k);
+    }
+}
+
+void endpoint::set_deadline(shard::connection id, shard::instant when) noexcept {
+    std::uint32_t slot = 0;
+    if (find_counted(id, slot) && _hot[slot].broken == 0) {
+        const conn k = at(slot);
+        k.c.deadline = when;
+        rearm(k);
+    }
+}
+
+void endpoint::finish(shard::connection id) noexcept {
+    std::uint32_t slot = 0;
+    if (!find_counted(id, slot)) {
+        return;
+    }
+    const conn k = at(slot);
+    _counts.finished.add();
+    if (k.h.broken != 0) {
+        release(k);
+        return;
+    }
+    k.h.open = 0;
+    k.h.fin_wanted = 1;
+    k.c.waits_for = 0;
+    k.c.offered = 0;
+    give_back_input(k);
+    drop_early(k);
+    k.c.deadline = _now < shard::never - _settings.unsent_time ? _now + _settings.unsent_time : shard::never;
+    rearm(k);
+    mark_unsent(k);
+}
+
+void endpoint::abort(shard::connection id) noexcept {
+    std::uint32_t slot = 0;
+    if (find_counted(id, slot)) {
+        const conn k = at(slot);
+        _counts.aborted.add();
+        if (k.h.broken == 0) {
+            send_reset(k);
+        }
+        release(k);
+    }
+}
+
+const shard::connection_info& endpoint::info(shard::connection c) const noexcept {
+    static const shard::connection_info none;
+    return c.slot < _slots && _hot[c.slot].serial == c.serial ? _cold[c.slot].info : none;
+}
+
+}  // namespace postern::tcp

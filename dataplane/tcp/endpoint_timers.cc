@@ -1,0 +1,146 @@
+// Time: the layer's deadlines, delayed ACKs, retransmission (RFC 6298 5), probes of a shut window (RFC 9293 3.8.6.1), the
+// bounds on a connection's end; and path MTU, which like a time-out sends again (RFC 1191, RFC 8201, RFC 5927).
+#include <algorithm>
+#include <array>
+
+#include "dataplane/tcp/endpoint.h"
+
+namespace postern::tcp {
+
+bool endpoint::next_deadline(shard::connection& out) {
+    while (shard::timer_wheel::timer* const due = _wheel.expire(_now)) {
+        const conn k = at(static_cast<std::uint32_t>(_cold.index(static_cast<cold_state&>(*due))));
+        if (k.c.resend_at <= _now) {
+            k.c.resend_at = shard::never;
+            resend_timer(k);
+            if (k.h.now == state::free || k.h.broken != 0) {
+                continue;
+            }
+        }
+        if (k.c.ack_at <= _now) {
+            k.c.ack_at = shard::never;
+            k.h.ack_now = 1;
+            mark_unsent(k);
+        }
+        if (k.c.deadline <= _now) {
+            k.c.deadline = shard::never;
+            if (k.h.open == 0) {
+                end_expired(k);
+                continue;
+            }
+            rearm(k);
+            _counts.deadlines.add();
+            out = k.id();
+            return true;
+        }
+        rearm(k);
+    }
+    return false;
+}
+
+void endpoint::end_expired(conn k) noexcept {
+    if (k.h.now == state::fin_wait_2) {
+        _counts.linger_expired.add();
+    } else {
+        _counts.unsent_expired.add();
+        send_reset(k);
+    }
+    release(k);
+}
+
+void endpoint::give_up(conn k, shard::counter& why) noexcept {
+    why.add();
+    break_off(k);
+}
+
+void endpoint::resend_timer(conn k) noexcept {
+    if (k.h.now == state::syn_received) {
+        if (k.c.backoff >= _settings.syn_ack_retransmissions) {
+            _counts.half_open_expired.add();
+            release(k);
+            return;
+        }
+        ++k.c.backoff;
+        k.h.syn_ack_again = 1;
+        k.h.timing = 0;
+        _counts.timeouts.add();
+        _counts.retransmits.add();
+        k.c.resend_at = _now + std::min(_settings.rto_initial * (std::int64_t{1} << k.c.backoff), _settings.rto_most);
+        send_syn_ack(k);
+        return;
+    }
+    if (k.h.snd_una == k.h.snd_max && queued(k) == 0) {
+        return;
+    }
+    if (k.c.unanswered >= _settings.retransmissions) {
+        give_up(k, _counts.given_up);
+        return;
+    }
+    if (k.c.backoff >= _settings.pressure_retransmissions && under_pressure()) {
+        send_reset(k);
+        give_up(k, _counts.evicted_unacknowledged);
+        return;
+    }
+    ++k.c.unanswered;
+    if (k.h.snd_window == 0 || k.h.snd_una == k.h.snd_max) {
+        probe(k);
+    } else {
+        _counts.timeouts.add();
+        if (k.c.backoff == 0) {
+            k.c.ssthresh = std::max(k.h.flight() / 2, 2U * k.h.mss);
+        }
+        k.h.cwnd = k.h.mss;
+        k.c.recover = k.h.snd_max;
+        k.h.recovering = 0;
+        k.h.dup_acks = 0;
+        k.h.timing = 0;
+        k.h.snd_nxt = k.h.snd_una;
+        mark_unsent(k);
+    }
+    k.c.backoff = static_cast<std::uint8_t>(std::min(k.c.backoff + 1, 16));
+    k.c.resend_at = _now + rto(k);
+}
+
+/// What the window lets through of the next octets, and one of them at least, or the FIN.
+void endpoint::probe(conn k) noexcept {
+    _counts.window_probes.add();
+    const std::uint32_t octets = queued(k);
+    if (octets == 0) {
+        resend_first(k);
+        return;
+    }
+    const std::uint32_t n = std::min({octets, room_of_segment(k), std::max(k.h.snd_window, 1U)});
+    send_part(k, 0, n, flag::ack);
+}
+
+void endpoint::path_mtu(const path_report& r) noexcept {
+    const std::uint32_t slot = find_slot(r.peer, r.local, hash_of(_keys.table, r.peer, r.local));
+    if (slot == no_slot || _hot[slot].now == state::syn_received || _hot[slot].broken != 0 ||
+        seq_lt(r.seq, _hot[slot].snd_una) || seq_ge(r.seq, _hot[slot].snd_max)) {
+        _counts.icmp_rejected.add();
+        return;
+    }
+    const conn k = at(slot);
+    const bool v4 = is_ipv4(r.peer);
+    std::uint16_t mtu = r.next_mtu;
+    if (mtu == 0) {
+        // RFC 1191 7.1: the plateau below what did not fit.
+        constexpr std::array<std::uint16_t, 6> plateaus = {8166, 4352, 2002, 1492, 1006, 508};
+        const std::uint16_t failed = r.quoted_size;
+        const auto* const next =
+            std::find_if(plateaus.begin(), plateaus.end(), [&](std::uint16_t p) { return p < failed; });
+        mtu = next == plateaus.end() ? std::uint16_t{0} : *next;
+    }
+    mtu = std::max(mtu, v4 ? _settings.path_mtu_floor_ipv4 : _settings.path_mtu_floor_ipv6);
+    const auto mss = static_cast<std::uint16_t>(mtu - (v4 ? 40 : 60));
+    if (mss >= k.h.mss) {
+        return;
+    }
+    _counts.path_mtu_lowered.add();
+    k.h.mss = mss;
+    k.h.timing = 0;
+    k.h.snd_nxt = k.h.snd_una;  // sent again at once: nothing was lost to congestion
+    mark_unsent(k);
+}
+
+}  // namespace postern::tcp

@@ -1,0 +1,93 @@
+// A TCP segment as the endpoint takes and gives it: addresses from the IP header, fields of the TCP header in host
+// order, options taken apart. RFC 9293 3.1.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "dataplane/shard/seam.h"
+#include "dataplane/tcp/sequence.h"
+
+namespace postern::tcp {
+
+namespace flag {
+inline constexpr std::uint8_t fin = 0x01;
+inline constexpr std::uint8_t syn = 0x02;
+inline constexpr std::uint8_t rst = 0x04;
+inline constexpr std::uint8_t psh = 0x08;
+inline constexpr std::uint8_t ack = 0x10;
+inline constexpr std::uint8_t urg = 0x20;  ///< read, and of no effect
+}  // namespace flag
+
+inline constexpr std::size_t most_sack_blocks = 4;
+
+/// The options that this endpoint knows; absent ones have their defaults.
+struct segment_options {
+    std::uint32_t timestamp = 0;       ///< TSval
+    std::uint32_t timestamp_echo = 0;  ///< TSecr
+    std::uint16_t mss = 0;             ///< 0: absent
+    std::uint8_t window_scale = 0;
+    bool has_window_scale : 1 = false;
+    bool has_timestamps : 1 = false;
+    bool sack_permitted : 1 = false;
+    std::uint8_t sack_blocks = 0;
+    std::array<seq_range, most_sack_blocks> sack{};
+};
+
+/// A segment that arrived. `payload` is the frame's own memory and lives for the turn.
+struct segment {
+    shard::endpoint peer;   ///< source; IPv4 in its mapped form
+    shard::endpoint local;  ///< destination
+    std::uint32_t seq = 0;
+    std::uint32_t ack = 0;
+    std::uint16_t window = 0;  ///< as it stands in the header
+    std::uint8_t flags = 0;
+    segment_options options;
+    std::span<const char> payload;
+    /// What is below IP, opaque here: of the last valid segment of a connection, given back with its replies.
+    std::uint64_t link = 0;
+
+    bool has(std::uint8_t f) const noexcept { return (flags & f) != 0; }
+    /// Sequence numbers it takes.
+    std::uint32_t length() const noexcept {
+        return static_cast<std::uint32_t>(payload.size()) + (has(flag::syn) ? 1 : 0) + (has(flag::fin) ? 1 : 0);
+    }
+};
+
+/// A segment to be sent; everything it refers to lives for the call it is passed to.
+struct outgoing {
+    shard::endpoint local;  ///< source
+    shard::endpoint peer;   ///< destination
+    std::uint32_t seq = 0;
+    std::uint32_t ack = 0;
+    std::uint16_t window = 0;
+    std::uint8_t flags = 0;
+    segment_options options;
+    std::span<const std::span<const char>> payload;  ///< parts, in order
+    std::size_t payload_size = 0;
+    std::uint64_t link = 0;  ///< see segment
+};
+
+/// Where the endpoint's segments go: it frames and sends them.
+class segment_sink {
+public:
+    /// False: there is no frame for it now. What must arrive is sent again later.
+    virtual bool send(const outgoing& s) noexcept = 0;
+
+protected:
+    ~segment_sink() = default;
+};
+
+/// IPv4 in its mapped form, ::ffff:a.b.c.d.
+constexpr bool is_ipv4(const shard::endpoint& e) noexcept {
+    for (std::size_t i = 0; i < 10; ++i) {
+        if (e.address[i] != 0) {
+            return false;
+        }
+    }
+    return e.address[10] == 0xff && e.address[11] == 0xff;
+}
+
+}  // namespace postern::tcp

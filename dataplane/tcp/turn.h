@@ -1,0 +1,74 @@
+// One turn of a shard over the TCP endpoint: a burst of segments in, the session layer's callbacks, segments out.
+//
+//     run_turn(endpoint, sessions, now, burst);          // burst: std::span<const segment>, frames alive until it returns
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "dataplane/shard/seam.h"
+#include "dataplane/tcp/endpoint.h"
+
+namespace postern::tcp {
+
+/// Segments that are looked up together, so that their cache misses overlap.
+inline constexpr std::size_t most_in_burst = 32;
+
+/// Makes the callbacks that the endpoint has now.
+template <shard::session_layer Sessions>
+void serve(endpoint& e, Sessions& sessions) {
+    for (;;) {
+        const endpoint::step step = e.next();
+        switch (step.what) {
+            case endpoint::callback::none:
+                return;
+            case endpoint::callback::opened:
+                sessions.opened(step.id, e.info(step.id), e.admission_of(step.id));
+                break;
+            case endpoint::callback::reset:
+                sessions.reset(step.id);
+                break;
+            case endpoint::callback::writable:
+                sessions.writable(step.id);
+                break;
+            case endpoint::callback::readable:
+                e.consumed(step.id, sessions.readable(step.id, e.offered()));
+                break;
+            case endpoint::callback::peer_closed:
+                sessions.peer_closed(step.id);
+                break;
+        }
+    }
+}
+
+template <shard::session_layer Sessions>
+void run_turn(endpoint& e, Sessions& sessions, shard::instant now, std::span<const segment> burst) {
+    e.begin_turn(now);
+    sessions.turn_begin();
+    std::array<std::uint64_t, most_in_burst> keys;
+    while (!burst.empty()) {
+        const std::span<const segment> some = burst.first(burst.size() < keys.size() ? burst.size() : keys.size());
+        for (std::size_t i = 0; i < some.size(); ++i) {
+            keys[i] = e.prepare(some[i]);
+        }
+        for (std::size_t i = 0; i < some.size(); ++i) {
+            e.prefetch(keys[i]);
+        }
+        for (std::size_t i = 0; i < some.size(); ++i) {
+            e.input(some[i], keys[i]);
+            serve(e, sessions);
+        }
+        burst = burst.subspan(some.size());
+    }
+    e.input_done();
+    serve(e, sessions);
+    shard::connection due;
+    while (e.next_deadline(due)) {
+        sessions.deadline(due);
+    }
+    sessions.turn_end();
+    e.end_turn();
+}
+
+}  // namespace postern::tcp

@@ -135,6 +135,7 @@ bool endpoint::advance(conn k, const segment& s) noexcept {
         }
     } else {
         k.h.dup_acks = 0;
+        k.c.recover = seq_max(k.c.recover, s.ack - 1);  // or it would be ahead again after 2 GiB
         if (k.h.cwnd < k.c.ssthresh) {
             k.h.cwnd += std::min(acked, mss);
         } else {

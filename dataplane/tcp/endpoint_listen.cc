@@ -1,6 +1,7 @@
 // Segments that belong to no synchronised connection: SYN, the half-open, cookies, TIME-WAIT, strangers.
 #include <algorithm>
 
+#include "dataplane/shard/endpoint_text.h"
 #include "dataplane/tcp/endpoint.h"
 
 namespace postern::tcp {
@@ -323,7 +324,7 @@ void endpoint::establish(conn k, const segment& s) {
     }
     k.h.timing = 0;
     k.h.cwnd = initial_window(k);
-    k.c.recover = k.h.snd_una;
+    k.c.recover = k.h.snd_una - 1;
     rearm(k);
 
     k.c.word = _limits.enter(k.c.info.listener, k.c.info.peer);

@@ -208,7 +208,8 @@ void endpoint::consumed(shard::connection id, std::size_t n) noexcept {
     if (from != nullptr) {
         const auto visible = static_cast<std::uint32_t>(std::min<std::size_t>(held(k), most_offered));
         drop_input(k, offered.size() - rest.size());
-        k.c.offered = visible - static_cast<std::uint32_t>(offered.size() - rest.size());
+        // All taken, and yet some is left: there was no block to bring it together, and the layer has not seen it.
+        k.c.offered = rest.empty() ? 0 : visible - static_cast<std::uint32_t>(offered.size() - rest.size());
     } else {
         const std::uint32_t kept = keep(k, rest);
         k.c.offered = kept;

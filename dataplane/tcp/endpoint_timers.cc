@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "dataplane/shard/endpoint_text.h"
 #include "dataplane/tcp/endpoint.h"
 
 namespace postern::tcp {
@@ -82,7 +83,8 @@ void endpoint::resend_timer(conn k) noexcept {
         return;
     }
     ++k.c.unanswered;
-    if (k.h.snd_window == 0 || k.h.snd_una == k.h.snd_max) {
+    if (k.h.snd_una == k.h.snd_max || k.h.snd_window < std::min(room_of_segment(k), queued(k))) {
+        k.h.snd_nxt = k.h.snd_una;
         probe(k);
     } else {
         _counts.timeouts.add();

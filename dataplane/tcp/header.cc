@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "dataplane/shard/endpoint_text.h"
+
 namespace postern::tcp {
 namespace {
 

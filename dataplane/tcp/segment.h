@@ -80,14 +80,4 @@ protected:
     ~segment_sink() = default;
 };
 
-/// IPv4 in its mapped form, ::ffff:a.b.c.d.
-constexpr bool is_ipv4(const shard::endpoint& e) noexcept {
-    for (std::size_t i = 0; i < 10; ++i) {
-        if (e.address[i] != 0) {
-            return false;
-        }
-    }
-    return e.address[10] == 0xff && e.address[11] == 0xff;
-}
-
 }  // namespace postern::tcp

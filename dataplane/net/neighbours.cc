@@ -2,7 +2,7 @@
 
 namespace postern::net {
 
-neighbours::neighbours(std::vector<ip_address> gateways, shard::instant now) {
+neighbours::neighbours(const std::vector<ip_address>& gateways, shard::instant now) {
     for (const ip_address& ip : gateways) {
         _gateways.push_back({ip, std::nullopt, now, {}, 0});
     }

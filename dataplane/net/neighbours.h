@@ -23,7 +23,7 @@ public:
     /// Unanswered questions after which a known gateway counts as unreachable; its address stays in use.
     static constexpr unsigned most_unanswered = 3;
 
-    neighbours(std::vector<ip_address> gateways, shard::instant now);
+    neighbours(const std::vector<ip_address>& gateways, shard::instant now);
 
     /// Hears that `ip` is at `mac`. `answer`: it was said in answer to us, so a gateway is confirmed. Only what is in
     /// one of our networks may be passed. An unasked-for word does not move a gateway that was confirmed lately.

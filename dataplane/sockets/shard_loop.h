@@ -13,10 +13,7 @@
 // wake-up.
 #pragma once
 
-#include <algorithm>
-#include <atomic>
-#include <chrono>
-
+#include "dataplane/shard/draining.h"
 #include "dataplane/shard/quiescence.h"
 #include "dataplane/shard/seam.h"
 #include "dataplane/sockets/operations.h"
@@ -45,22 +42,23 @@ public:
     /// octets are out, or after `most` from the first turn that sees it. New connections are refused from the moment
     /// `connection_limits::drain` was called, which is the caller's to do for all shards.
     void drain(shard::instant most) noexcept {
-        _drain_time.store(most.count(), std::memory_order_relaxed);
-        _drain_calls.fetch_add(1, std::memory_order_release);
+        _draining.ask(most);
         _transport.waker().wake();
     }
 
     /// Any thread: while held, a drained loop goes on, so that connections which the kernel gives to this shard are
     /// told 421 as long as other shards still have sessions. The drain's time ends it all the same.
     void hold(bool yes) noexcept {
-        _held.store(yes, std::memory_order_release);
+        _draining.hold(yes);
         _transport.waker().wake();
     }
 
     /// One turn, without sleeping; for `run` and for tests that are the shard's thread themselves.
     void turn() {
         _transport.begin_turn();
-        see_drain();
+        if (_draining.begins(_transport.now())) {
+            _sessions.drain();
+        }
         _sessions.turn_begin();
         serve();
         shard::connection due;
@@ -73,28 +71,10 @@ public:
 
     /// `run` is to return.
     bool over() const noexcept {
-        if (_drain_calls_seen == 0) {
-            return false;
-        }
-        return _transport.now() >= _drain_end || (!_held.load(std::memory_order_acquire) &&
-                                                  _sessions.open_sessions() == 0 && _transport.open_sockets() == 0);
+        return _draining.over(_transport.now(), _sessions.open_sessions() != 0 || _transport.open_sockets() != 0);
     }
 
 private:
-    void see_drain() {
-        const std::uint32_t calls = _drain_calls.load(std::memory_order_acquire);
-        if (calls == _drain_calls_seen) {
-            return;
-        }
-        _drain_calls_seen = calls;
-        if (_drain_start == shard::never) {
-            _drain_start = _transport.now();
-            _sessions.drain();
-        }
-        const shard::instant most(_drain_time.load(std::memory_order_relaxed));
-        _drain_end = most < shard::never - _drain_start ? _drain_start + most : shard::never;
-    }
-
     void serve() {
         for (;;) {
             const operations::step step = _transport.next();
@@ -127,9 +107,9 @@ private:
         }
         shard::eventfd_waker& waker = _transport.waker_state();
         waker.announce();
-        if (_sessions.idle() && _drain_calls.load(std::memory_order_acquire) == _drain_calls_seen && !over()) {
+        if (_sessions.idle() && _draining.seen() && !over()) {
             reader.offline();
-            _transport.sleep(_drain_end);
+            _transport.sleep(_draining.end());
             reader.online();
         }
         waker.woken();
@@ -137,12 +117,7 @@ private:
 
     operations& _transport;
     Sessions& _sessions;
-    std::atomic<bool> _held{false};
-    std::atomic<shard::instant::rep> _drain_time{0};
-    std::atomic<std::uint32_t> _drain_calls{0};
-    std::uint32_t _drain_calls_seen = 0;
-    shard::instant _drain_start = shard::never;
-    shard::instant _drain_end = shard::never;
+    shard::draining _draining;
 };
 
 }  // namespace postern::sockets

@@ -1,0 +1,72 @@
+#include "dataplane/port/environment.h"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_lcore.h>
+
+#include <fstream>
+#include <thread>
+
+namespace postern::port {
+namespace {
+
+bool is_virtual(const std::string& device) {
+    return device.starts_with("net_") || device.starts_with("virtio_user");
+}
+
+/// "0@(0-7)": one thread of DPDK's own, which may run anywhere. Shards register themselves.
+std::string anywhere() {
+    const unsigned cpus = std::max(1U, std::thread::hardware_concurrency());
+    return cpus == 1 ? "0@0" : "0@(0-" + std::to_string(cpus - 1) + ")";
+}
+
+}  // namespace
+
+std::size_t free_huge_mib() {
+    std::ifstream in("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
+    std::size_t pages = 0;
+    return in >> pages ? pages * 2 : 0;
+}
+
+tl::expected<environment, std::string> start_environment(const environment_settings& settings) {
+    environment out;
+    out.huge_pages = free_huge_mib() >= settings.memory_mib;
+    std::vector<std::string> words = {"postern", "--lcores=" + anywhere(), "-m", std::to_string(settings.memory_mib),
+                                      "--log-level=lib.eal:4"};
+    words.emplace_back(out.huge_pages ? "--in-memory" : "--no-huge");
+    if (!settings.telemetry) {
+        words.emplace_back("--no-telemetry");
+    }
+    bool any_pci = false;
+    for (const std::string& device : settings.devices) {
+        any_pci |= !is_virtual(device);
+        words.push_back((is_virtual(device) ? "--vdev=" : "--allow=") + device);
+    }
+    if (!any_pci) {
+        words.emplace_back("--no-pci");
+    }
+    std::vector<char*> arguments;
+    for (std::string& word : words) {
+        arguments.push_back(word.data());
+    }
+    if (rte_eal_init(static_cast<int>(arguments.size()), arguments.data()) < 0) {
+        std::string why = "DPDK did not start: ";
+        why += rte_strerror(rte_errno);
+        why += rte_errno == EALREADY ? " (it starts once in a process)"
+                                     : "; look at its lines above, and at what `postern-board doctor` says";
+        return tl::unexpected(std::move(why));
+    }
+    return out;
+}
+
+registered_thread::registered_thread() {
+    _ours = rte_lcore_id() == LCORE_ID_ANY && rte_thread_register() == 0;
+}
+
+registered_thread::~registered_thread() {
+    if (_ours) {
+        rte_thread_unregister();
+    }
+}
+
+}  // namespace postern::port

@@ -3,6 +3,7 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
+#include <signal.h>
 
 #include <fstream>
 #include <thread>
@@ -18,6 +19,17 @@ bool is_virtual(const std::string& device) {
 std::string anywhere() {
     const unsigned cpus = std::max(1U, std::thread::hardware_concurrency());
     return cpus == 1 ? "0@0" : "0@(0-" + std::to_string(cpus - 1) + ")";
+}
+
+/// net_tap tells of frames by real-time signals to the process; they are for shards, which poll anyway, and would cut
+/// short the system calls of other threads.
+void real_time_signals(int how) {
+    sigset_t set;
+    ::sigemptyset(&set);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) {
+        ::sigaddset(&set, number);
+    }
+    ::pthread_sigmask(how, &set, nullptr);
 }
 
 }  // namespace
@@ -56,10 +68,12 @@ tl::expected<environment, std::string> start_environment(const environment_setti
                                      : "; look at its lines above, and at what `postern-board doctor` says";
         return tl::unexpected(std::move(why));
     }
+    real_time_signals(SIG_BLOCK);
     return out;
 }
 
 registered_thread::registered_thread() {
+    real_time_signals(SIG_UNBLOCK);
     _ours = rte_lcore_id() == LCORE_ID_ANY && rte_thread_register() == 0;
 }
 
@@ -67,6 +81,7 @@ registered_thread::~registered_thread() {
     if (_ours) {
         rte_thread_unregister();
     }
+    real_time_signals(SIG_BLOCK);
 }
 
 }  // namespace postern::port

@@ -21,13 +21,15 @@ struct environment {
 };
 
 /// Starts DPDK. Huge pages are used if enough are free, else ordinary pages; virtual devices alone run without root
-/// where their own means allow it. Call once, before threads that use ports. The error says what to do.
+/// where their own means allow it. Call once, before other threads are made: they inherit that the real-time signals
+/// are blocked, which drivers may use to wake shards. The error says what to do.
 tl::expected<environment, std::string> start_environment(const environment_settings& settings);
 
 /// Free huge pages of 2 MiB that this machine has, in MiB.
 std::size_t free_huge_mib();
 
-/// Registers the calling thread, so that it has caches of its own in buffer pools; for the object's life.
+/// Makes the calling thread one that uses ports, for the object's life: with caches of its own in buffer pools, and
+/// open to the drivers' signals.
 class registered_thread {
 public:
     registered_thread();

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "dataplane/shard/counters.h"
+
 namespace postern::net {
 
 enum class drop : std::uint8_t {
@@ -26,7 +28,7 @@ enum class drop : std::uint8_t {
     count,
 };
 
-using drop_counts = std::array<std::uint64_t, static_cast<std::size_t>(drop::count)>;
+using drop_counts = std::array<shard::counter, static_cast<std::size_t>(drop::count)>;
 
 /// "too_short", "fragment", …: the names of the counters.
 std::string_view to_string(drop why) noexcept;

@@ -81,7 +81,7 @@ interface::interface(interface_settings settings, frame_sink& sink, shard::insta
 }
 
 interface::verdict interface::dropped(drop why) noexcept {
-    ++_counts.drops[static_cast<std::size_t>(why)];
+    _counts.drops[static_cast<std::size_t>(why)].add();
     verdict out;
     out.is = verdict::what::dropped;
     out.why = why;
@@ -89,7 +89,7 @@ interface::verdict interface::dropped(drop why) noexcept {
 }
 
 interface::verdict interface::input(octets frame, shard::instant now, checked header) {
-    ++_counts.frames;
+    _counts.frames.add();
     const auto read = read_ethernet(frame);
     if (!read) {
         return dropped(read.error());
@@ -126,7 +126,7 @@ interface::verdict interface::arp(octets payload, shard::instant now) {
     address* const asked = find(read->target);
     if (address* const claimed = find(read->sender); claimed != nullptr) {
         if (read->sender_mac != _settings.mac) {
-            ++_counts.conflicts;
+            _counts.conflicts.add();
             if (!claimed->defended || now - *claimed->defended >= defend_interval) {
                 claimed->defended = now;
                 announce(*claimed);
@@ -139,7 +139,7 @@ interface::verdict interface::arp(octets payload, shard::instant now) {
         _neighbours.heard(read->sender, read->sender_mac, !read->request && asked != nullptr, now);
     }
     if (asked != nullptr && read->request) {
-        ++_counts.answered;
+        _counts.answered.add();
         send_arp(read->sender_mac, {false, _settings.mac, read->target, read->sender_mac, read->sender});
     }
     return out;
@@ -170,7 +170,7 @@ interface::verdict interface::ip(const ethernet_frame& frame, shard::instant now
         if (!is_host(packet.from) || is_group(frame.to)) {
             return dropped(drop::bad_source);
         }
-        ++_counts.segments;
+        _counts.segments.add();
         out.is = verdict::what::segment;
         return out;
     }
@@ -215,7 +215,7 @@ interface::verdict interface::icmp(const ip_packet& packet, const mac_address& f
     }
     // An error about what the kernel beside us sent, or a kind that only it knows.
     if (!path || path->quoted.protocol != protocol::tcp || !owns(path->quoted.from)) {
-        ++_counts.drops[static_cast<std::size_t>(drop::icmp_of_no_interest)];
+        _counts.drops[static_cast<std::size_t>(drop::icmp_of_no_interest)].add();
         out.why = drop::icmp_of_no_interest;
         out.is = verdict::what::other;
         return out;
@@ -244,9 +244,9 @@ interface::verdict interface::neighbour(const ip_packet& packet, const mac_addre
         if (mine->state == state::tentative) {
             mine->state = state::duplicated;
             mine->due = shard::never;
-            ++_counts.duplicates;
+            _counts.duplicates.add();
         } else if (mine->state == state::preferred) {
-            ++_counts.conflicts;
+            _counts.conflicts.add();
         }
         return out;
     }
@@ -272,11 +272,11 @@ interface::verdict interface::solicited(const ip_packet& packet, const mac_addre
         if (is_unspecified(packet.from) && from != _settings.mac) {
             mine->state = state::duplicated;
             mine->due = shard::never;
-            ++_counts.duplicates;
+            _counts.duplicates.add();
         }
         return out;
     }
-    ++_counts.answered;
+    _counts.answered.add();
     neighbour_message answer{false, asked.target, _settings.mac, false, true};
     if (is_unspecified(packet.from)) {
         send_neighbour(multicast_mac(all_nodes), asked.target, all_nodes, answer);
@@ -300,7 +300,7 @@ interface::verdict interface::echo(const ip_packet& packet, const mac_address& f
     if (!may_echo(now) || size + ip_header_size(packet.to) > _settings.mtu) {
         return dropped(drop::echo_limited);
     }
-    ++_counts.answered;
+    _counts.answered.add();
     writer frame(_scratch);
     const bool v4 = is_ipv4(packet.to);
     write_ethernet(frame, from, _settings.mac, _settings.vlan, v4 ? ether_type::ipv4 : ether_type::ipv6);

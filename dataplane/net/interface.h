@@ -47,12 +47,24 @@ struct interface_settings {
 std::optional<std::string> fault_of(const interface_settings& s);
 
 struct interface_counts {
-    std::uint64_t frames = 0;
-    std::uint64_t segments = 0;    ///< of TCP, handed up
-    std::uint64_t answered = 0;    ///< ARP, ND, MLD, echo
-    std::uint64_t duplicates = 0;  ///< own IPv6 addresses that another host has
-    std::uint64_t conflicts = 0;   ///< IPv4 claims of an address of ours by another host
-    drop_counts drops{};
+    shard::counter frames;
+    shard::counter segments;    ///< of TCP, handed up
+    shard::counter answered;    ///< ARP, ND, MLD, echo
+    shard::counter duplicates;  ///< own IPv6 addresses that another host has
+    shard::counter conflicts;   ///< IPv4 claims of an address of ours by another host
+    drop_counts drops;
+
+    template <class F>
+    void for_each(F&& f) const {
+        f("frames", frames.value());
+        f("segments", segments.value());
+        f("answered", answered.value());
+        f("duplicates", duplicates.value());
+        f("conflicts", conflicts.value());
+        for (std::size_t i = 0; i < drops.size(); ++i) {
+            f(to_string(static_cast<drop>(i)), drops[i].value());
+        }
+    }
 };
 
 class interface {

@@ -42,7 +42,7 @@ std::span<const tcp::segment> packet_shard::receive(shard::instant now) {
                     _segments[segments] = *read;
                     _segments[segments++].link = verdict.link;
                 } else {
-                    ++_counts.bad_segments;
+                    _counts.bad_segments.add();
                 }
                 break;
             }
@@ -50,7 +50,7 @@ std::span<const tcp::segment> packet_shard::receive(shard::instant now) {
                 _reports[_report_count++] = report_of(verdict.path);
                 break;
             case net::interface::verdict::what::other:
-                ++_counts.others;
+                _counts.others.add();
                 break;
             case net::interface::verdict::what::done:
             case net::interface::verdict::what::dropped:

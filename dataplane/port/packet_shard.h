@@ -17,8 +17,8 @@ namespace postern::port {
 
 /// Frames and segments that came to nothing, by what was wrong with them.
 struct packet_counts {
-    std::uint64_t bad_segments = 0;  ///< headers or checksums of TCP
-    std::uint64_t others = 0;        ///< for our addresses, and nobody's here
+    shard::counter bad_segments;  ///< headers or checksums of TCP
+    shard::counter others;        ///< for our addresses, and nobody's here
 };
 
 class packet_shard {
@@ -42,6 +42,23 @@ public:
     const queue& frames() const noexcept { return _queue; }
     shard::eventfd_waker& waker() noexcept { return _waker; }
     const packet_counts& counts() const noexcept { return _counts; }
+    /// All counters of the shard's packet path, by name; any thread.
+    template <class F>
+    void each_count(F&& f) const {
+        _queue.counts().for_each(f);
+        f("bad_segments", _counts.bad_segments.value());
+        f("others", _counts.others.value());
+        _interface.counts().for_each([&](std::string_view name, std::uint64_t value) {
+            std::string prefixed = "net_";
+            prefixed += name;
+            f(prefixed, value);
+        });
+        _endpoint.counts().for_each([&](std::string_view name, std::uint64_t value) {
+            std::string prefixed = "tcp_";
+            prefixed += name;
+            f(prefixed, value);
+        });
+    }
     /// When something is due without a frame.
     shard::instant next_timer() const noexcept { return std::min(_endpoint.next_timer(), _interface.next_timer()); }
 

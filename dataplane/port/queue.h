@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <span>
 
+#include "dataplane/shard/counters.h"
+
 namespace postern::port {
 
 inline constexpr std::uint16_t burst_size = 32;
@@ -29,18 +31,26 @@ struct frame_layers {
 };
 
 struct queue_counts {
-    std::uint64_t received = 0;
-    std::uint64_t sent = 0;
-    std::uint64_t no_buffer = 0;  ///< frames that could not be built: the pool was empty
-    std::uint64_t no_room = 0;    ///< frames that the transmit queue did not take
-    std::uint64_t chained = 0;    ///< received in several buffers, dropped
+    shard::counter received;
+    shard::counter sent;
+    shard::counter no_frame_buffer;  ///< frames that could not be built: the pool was empty
+    shard::counter no_room;          ///< frames that the transmit queue did not take
+    shard::counter chained;          ///< received in several buffers, dropped
+
+    template <class F>
+    void for_each(F&& f) const {
+        f("frames_received", received.value());
+        f("frames_sent", sent.value());
+        f("no_frame_buffer", no_frame_buffer.value());
+        f("no_room", no_room.value());
+        f("chained", chained.value());
+    }
 };
 
 class queue {
 public:
     queue(std::uint16_t port, std::uint16_t index, rte_mempool* pool, bool tx_checksums) noexcept
         : _port(port), _index(index), _pool(pool), _tx_checksums(tx_checksums) {}
-    queue(queue&&) = default;
     queue(const queue&) = delete;
     queue& operator=(const queue&) = delete;
     ~queue() { release(); }
@@ -54,7 +64,7 @@ public:
             rte_mbuf* const m = _held[i];
             rte_prefetch0(rte_pktmbuf_mtod(m, const void*));
             if (m->nb_segs != 1) {
-                ++_counts.chained;  // the buffers are as large as the MTU asks for
+                _counts.chained.add();  // the buffers are as large as the MTU asks for
                 continue;
             }
             received_frame& f = _frames[frames++];
@@ -62,7 +72,7 @@ public:
             f.ip_checked = (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
             f.segment_checked = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
         }
-        _counts.received += n;
+        _counts.received.add(n);
         return {_frames.data(), frames};
     }
 
@@ -79,7 +89,7 @@ public:
         if (_next == nullptr) {
             _next = rte_pktmbuf_alloc(_pool);
             if (_next == nullptr) {
-                ++_counts.no_buffer;
+                _counts.no_frame_buffer.add();
                 return {};
             }
         }
@@ -113,9 +123,9 @@ public:
                 static_cast<std::uint16_t>(done + rte_eth_tx_burst(_port, _index, _waiting.data() + done,
                                                                    static_cast<std::uint16_t>(_waiting_count - done)));
         }
-        _counts.sent += done;
+        _counts.sent.add(done);
         if (done < _waiting_count) {
-            _counts.no_room += static_cast<std::uint64_t>(_waiting_count - done);
+            _counts.no_room.add(static_cast<std::uint64_t>(_waiting_count - done));
             rte_pktmbuf_free_bulk(_waiting.data() + done, static_cast<unsigned>(_waiting_count - done));
         }
         _waiting_count = 0;

@@ -33,7 +33,7 @@ protected:
         sent.frames.clear();
     }
     interface::verdict give(const bytes& frame) { return port->input(frame, now); }
-    std::uint64_t dropped(drop why) const { return port->counts().drops[static_cast<std::size_t>(why)]; }
+    std::uint64_t dropped(drop why) const { return port->counts().drops[static_cast<std::size_t>(why)].value(); }
 
     shard::instant now = seconds(1000);
     kept_frames sent;
@@ -118,7 +118,7 @@ TEST_F(interface_test, an_address_that_another_host_has_is_never_used) {
         }
         EXPECT_FALSE(port->owns(our_ip6)) << by_solicitation;
         EXPECT_EQ(port->duplicated(), std::vector<ip_address>{our_ip6});
-        EXPECT_EQ(port->counts().duplicates, 1U);
+        EXPECT_EQ(port->counts().duplicates.value(), 1U);
         sent.frames.clear();
         const v6 asked{.to = our_ip6, .next = 58, .hop_limit = 255};
         give(ethernet(packet(asked, icmp6(asked, join({hex("87 00 0000 00000000"), of(our_ip6)}))), "86dd"));
@@ -176,7 +176,7 @@ TEST_F(interface_test, defends_its_ipv4_address_once_in_ten_seconds) {
     now += seconds(1);
     give(claim);
     EXPECT_EQ(sent.frames.size(), 1U);
-    EXPECT_EQ(port->counts().conflicts, 3U);
+    EXPECT_EQ(port->counts().conflicts.value(), 3U);
 }
 
 TEST_F(interface_test, answers_neighbour_solicitations) {
@@ -306,7 +306,7 @@ TEST_F(interface_test, tcp_goes_up_with_the_way_back) {
     EXPECT_EQ(give(ethernet(packet(v4{.protocol = 17}, hex("00")), "0800")).is, what::other) << "the kernel's";
     EXPECT_EQ(give(ethernet(hex("00"), "88cc")).is, what::other) << "LLDP";
     EXPECT_TRUE(sent.frames.empty());
-    EXPECT_EQ(port->counts().segments, 1U);
+    EXPECT_EQ(port->counts().segments.value(), 1U);
 }
 
 TEST_F(interface_test, tags_of_its_vlan_alone) {

@@ -99,7 +99,7 @@ protected:
         EXPECT_EQ(parts->endpoint().connections(), 0U);
         EXPECT_TRUE(parts->endpoint().consistent());
         EXPECT_EQ(parts->endpoint().buffered(), 0U);
-        EXPECT_EQ(parts->counts().bad_segments, 0U);
+        EXPECT_EQ(parts->counts().bad_segments.value(), 0U);
         loop.reset();
         layer.reset();
         parts.reset();

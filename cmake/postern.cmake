@@ -89,6 +89,7 @@ function(postern_check_headers)
         list(APPEND sources ${source})
     endforeach()
     add_library(self_contained_headers OBJECT EXCLUDE_FROM_ALL ${sources})
-    target_link_libraries(self_contained_headers PRIVATE postern_flags)
+    # Some include DPDK, which is known where its folder is built.
+    target_link_libraries(self_contained_headers PRIVATE postern_flags $<TARGET_NAME_IF_EXISTS:postern_dpdk>)
     target_compile_options(self_contained_headers PRIVATE -fsyntax-only)
 endfunction()

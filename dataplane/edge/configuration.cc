@@ -81,7 +81,25 @@ std::optional<recipients::network> parse_network(const std::string& text, bool w
     return out;
 }
 
-void read_edge(settings_section section, configuration& out, const std::string& folder) {
+/// The transport: what [port] says, or nothing for the kernel's sockets.
+void read_transport(settings_section& section, settings_section port, configuration& out) {
+    std::size_t transport = 0;
+    section.choice("transport", transport, {"sockets", "dpdk"});
+    if (transport == 0) {
+        if (port.present()) {
+            port.error("", "it is there for transport = \"dpdk\" alone; set edge.transport, or remove it");
+        }
+        return;
+    }
+    out.port.emplace();
+    read_port(port, *out.port);
+    if (out.shards > 1) {
+        section.error("shards", "transport = \"dpdk\" has one shard so far; write 1, or leave it out");
+    }
+    out.shards = 1;
+}
+
+void read_edge(settings_section section, settings_section port, configuration& out, const std::string& folder) {
     section.text("name", out.name);
     if (out.name.empty()) {
         out.name = host_name();
@@ -95,8 +113,7 @@ void read_edge(settings_section section, configuration& out, const std::string& 
     read_path(section, "socket", out.socket, folder);
     section.number<std::uint32_t>("shards", out.shards, 0, 256);
     section.number<std::uint32_t>("events", out.events, 0, 10'000'000);
-    std::size_t transport = 0;
-    section.choice("transport", transport, {"sockets"});
+    read_transport(section, port, out);
 }
 
 void read_connection_limits(settings_section& section, shard::connection_limits::limits& out) {
@@ -259,7 +276,7 @@ tl::expected<configuration, std::vector<std::string>> parse_configuration(std::s
     process::settings_file settings(text, file);
     if (settings.parsed()) {
         settings_section root = settings.root();
-        read_edge(root.table("edge"), out, folder);
+        read_edge(root.table("edge"), root.table("port"), out, folder);
         shard::connection_limits::limits connections;
         read_limits(root.table("limits"), connections, out.session);
         read_listeners(root, connections, out);

@@ -6,12 +6,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <tl/expected.hpp>
 #include <vector>
 
 #include "board/process/log.h"
+#include "dataplane/edge/port_configuration.h"
 #include "dataplane/shard/connection_limits.h"
 #include "dataplane/shard/seam.h"
 #include "smtp/relay/settings.h"
@@ -34,8 +36,9 @@ struct configuration {
     std::string socket = "/run/postern/edge.sock";
     std::uint32_t shards = 0;  ///< 0: one for each core; `shard_count` says how many that is
     std::vector<listener_configuration> listeners;
-    session::settings session;  ///< complete
-    relay::settings relay;      ///< complete, but for `shards`, `own_addresses`' real ports, and `alarm`
+    std::optional<port_configuration> port;  ///< set: transport = "dpdk"
+    session::settings session;               ///< complete
+    relay::settings relay;                   ///< complete, but for `shards`, `own_addresses`' real ports, and `alarm`
     std::chrono::seconds drain{60};
     std::uint32_t events = 65'536;  ///< recent recipients kept until control acknowledges them; 0: none
     process::level log_level = process::level::info;

@@ -19,7 +19,9 @@
 
 #include "board/process/log.h"
 #include "board/process/notify.h"
+#include "dataplane/edge/packet_path.h"
 #include "dataplane/edge/privileges.h"
+#include "dataplane/edge/shard_worker.h"
 #include "dataplane/edge/socket_server.h"
 #include "dataplane/edge/table_holder.h"
 #include "dataplane/shard/connection_limits.h"
@@ -87,7 +89,7 @@ public:
     }
 
 private:
-    std::vector<std::pair<std::string_view, std::uint64_t>> _sums;
+    std::vector<std::pair<std::string, std::uint64_t>> _sums;
     std::size_t _at = 0;
 };
 
@@ -136,22 +138,17 @@ sockets::options options_of(const configuration& settings) {
     return out;
 }
 
-relay::settings relay_settings(const configuration& settings, const std::vector<sockets::shard_listeners>& listeners) {
+relay::settings relay_settings(const configuration& settings, const std::vector<shard::endpoint>& own) {
     relay::settings out = settings.relay;
-    out.own_addresses.clear();
-    for (const sockets::listening_socket& each : listeners.front()) {
-        out.own_addresses.push_back(each.at);
-    }
+    out.own_addresses = own;
     out.alarm = [](std::uint32_t route, std::string_view text) {
         process::log(level::warn, "route_alarm", {{"route", route}, {"reason", text}});
     };
     return out;
 }
 
-/// How often what the shards saw is collected, and how much room each has for it meanwhile: more than a mail server's
-/// day's peak, less than a flood, of which a part is enough.
+/// How often what the shards saw is collected.
 constexpr std::chrono::milliseconds collect_every{100};
-constexpr std::size_t seen_between = 2'048;
 
 std::int64_t unix_milliseconds() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -163,23 +160,43 @@ std::string name_of_run() {
     return std::to_string(unix_milliseconds()) + "-" + std::to_string(random_number());
 }
 
-/// One shard: its transport, its sessions, its thread.
-struct shard_worker {
-    shard_worker(sockets::shard_listeners listeners, shard::connection_limits& limits, const sockets::options& options,
-                 const session::settings& settings, const std::atomic<const recipients::snapshot*>& table,
-                 relay::port& port, bool tells)
-        : seen(tells ? seen_between : 1),
-          transport(std::move(listeners), limits, options),
-          sessions(transport, {settings, table, port, counts, random_number(), tells ? &seen : nullptr}),
-          loop(transport, sessions) {}
+/// A shard over kernel sockets.
+class sockets_worker final : public shard_worker {
+public:
+    sockets_worker(sockets::shard_listeners listeners, const sockets::options& options, const surroundings& around)
+        : shard_worker(around),
+          _transport(std::move(listeners), around.limits, options),
+          _sessions(_transport, context_of(around)),
+          _loop(_transport, _sessions) {}
 
-    session::counters counts;
-    session::seen_recipients seen;
-    sockets::operations transport;
-    session::layer<sockets::operations> sessions;
-    sockets::shard_loop<session::layer<sockets::operations>> loop;
-    std::thread thread;
+    void run() override { _loop.run(); }
+    void drain(shard::instant most) noexcept override { _loop.drain(most); }
+    void hold(bool yes) noexcept override { _loop.hold(yes); }
+    shard::waker& waker() noexcept override { return _transport.waker(); }
+    void each_count(const std::function<void(std::string_view, std::uint64_t)>& see) const override {
+        _transport.counts().for_each(see);
+    }
+
+private:
+    sockets::operations _transport;
+    session::layer<sockets::operations> _sessions;
+    sockets::shard_loop<session::layer<sockets::operations>> _loop;
 };
+
+/// Where SMTP is answered, as it was opened.
+std::vector<shard::endpoint> places_of(const configuration& settings, const opened_resources& opened) {
+    std::vector<shard::endpoint> out;
+    if (opened.listeners.empty()) {
+        for (const listener_configuration& each : settings.listeners) {
+            out.push_back(each.at);
+        }
+        return out;
+    }
+    for (const sockets::listening_socket& each : opened.listeners.front()) {
+        out.push_back(each.at);
+    }
+    return out;
+}
 
 }  // namespace
 
@@ -193,15 +210,20 @@ result<opened_resources> open_resources(const configuration& settings) {
         return tl::unexpected(std::move(environment.error()));
     }
     out.environment = std::move(*environment);
-    std::vector<shard::endpoint> at;
-    for (const listener_configuration& each : settings.listeners) {
-        at.push_back(each.at);
+    if (settings.port) {
+        auto port = open_port(*settings.port);
+        if (!port) {
+            return tl::unexpected(std::move(port.error()));
+        }
+        out.port = std::move(*port);
+    } else {
+        auto listeners =
+            sockets::open_listeners(places_of(settings, out), settings.shard_count(), sockets::inherited_listeners());
+        if (!listeners) {
+            return tl::unexpected(std::move(listeners.error()));
+        }
+        out.listeners = std::move(*listeners);
     }
-    auto listeners = sockets::open_listeners(at, settings.shard_count(), sockets::inherited_listeners());
-    if (!listeners) {
-        return tl::unexpected(std::move(listeners.error()));
-    }
-    out.listeners = std::move(*listeners);
     auto edge_socket = create_edge_socket(settings.socket, out.environment.runs_as);
     if (!edge_socket) {
         return tl::unexpected(std::move(edge_socket.error()));
@@ -227,6 +249,7 @@ struct running_edge::state final : process_view {
     state(configuration the_settings, opened_resources the_opened);
     ~state() override { end(); }
 
+    void add_workers(std::vector<sockets::shard_listeners> listeners, std::shared_ptr<port::device> port);
     void start();
     void end();
     void wait_for_signal();
@@ -255,7 +278,7 @@ struct running_edge::state final : process_view {
     const configuration settings;
     environment place;
     const std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
-    std::vector<shard::endpoint> listens_at;
+    const std::vector<shard::endpoint> listens_at;
     shard::connection_limits limits;
     table_holder holder;
     relay::service relay_service;
@@ -274,24 +297,13 @@ struct running_edge::state final : process_view {
 running_edge::state::state(configuration the_settings, opened_resources the_opened)
     : settings(std::move(the_settings)),
       place(std::move(the_opened.environment)),
+      listens_at(places_of(settings, the_opened)),
       limits(limits_of(settings)),
       holder(place.state.get(), place.tables.get(), shard::wait_for_readers),
-      relay_service(relay_settings(settings, the_opened.listeners)),
+      relay_service(relay_settings(settings, listens_at)),
       log(settings.events, name_of_run()),
       server(context, std::move(the_opened.edge_socket), holder, *this) {
-    for (const sockets::listening_socket& each : the_opened.listeners.front()) {
-        listens_at.push_back(each.at);
-    }
-    const sockets::options options = options_of(settings);
-    unsigned number = 0;
-    for (sockets::shard_listeners& own : the_opened.listeners) {
-        workers.push_back(std::make_unique<shard_worker>(std::move(own), limits, options, settings.session,
-                                                         holder.in_force(), relay_service.port_of(number),
-                                                         settings.events != 0));
-        relay_service.set_waker(number, &workers.back()->transport.waker());
-        log.add_shard(workers.back()->seen);
-        ++number;
-    }
+    add_workers(std::move(the_opened.listeners), std::move(the_opened.port));
     // Before anything is answered: a restart must not turn mail away that the table in force accepts.
     holder.load_last_good();
     try {
@@ -299,6 +311,23 @@ running_edge::state::state(configuration the_settings, opened_resources the_open
     } catch (...) {
         end();
         throw;
+    }
+}
+
+void running_edge::state::add_workers(std::vector<sockets::shard_listeners> listeners,
+                                      std::shared_ptr<port::device> port) {
+    const unsigned shards = port ? 1 : static_cast<unsigned>(listeners.size());
+    for (unsigned number = 0; number < shards; ++number) {
+        const shard_worker::surroundings around{settings.session, holder.in_force(), relay_service.port_of(number),
+                                                limits,           random_number(),   settings.events != 0};
+        if (port) {
+            workers.push_back(make_packet_worker(port, settings, around));
+        } else {
+            workers.push_back(
+                std::make_unique<sockets_worker>(std::move(listeners[number]), options_of(settings), around));
+        }
+        relay_service.set_waker(number, &workers.back()->waker());
+        log.add_shard(workers.back()->seen);
     }
 }
 
@@ -310,7 +339,7 @@ void running_edge::state::start() {
     for (std::size_t i = 0; i < workers.size(); ++i) {
         workers[i]->thread = std::thread([this, i] {
             ::pthread_setname_np(::pthread_self(), ("shard-" + std::to_string(i)).c_str());
-            workers[i]->loop.run();
+            workers[i]->run();
             asio::post(context, [this] { shard_ended(); });
         });
         ++shards_left;
@@ -337,7 +366,7 @@ void running_edge::state::end() {
     for (const auto& worker : workers) {
         if (worker->thread.joinable()) {
             limits.drain();
-            worker->loop.drain(shard::instant(0));
+            worker->drain(shard::instant(0));
             worker->thread.join();
         }
     }
@@ -373,9 +402,9 @@ void running_edge::state::drain_within(std::chrono::seconds most) {
     limits.drain();
     for (const auto& worker : workers) {
         if (first) {
-            worker->loop.hold(true);
+            worker->hold(true);
         }
-        worker->loop.drain(most);
+        worker->drain(most);
     }
     if (first) {
         release_when_empty();
@@ -387,7 +416,7 @@ void running_edge::state::release_when_empty() {
         std::all_of(workers.begin(), workers.end(), [](const auto& w) { return w->counts.sessions_open.get() == 0; });
     if (empty) {
         for (const auto& worker : workers) {
-            worker->loop.hold(false);
+            worker->hold(false);
         }
         return;
     }
@@ -422,12 +451,11 @@ void running_edge::state::counters(const std::function<void(std::string_view, st
         smtp.begin();
         worker->counts.each([&](std::string_view name, std::uint64_t value) { smtp.add(name, value); });
         transport.begin();
-        worker->transport.counts().for_each(
-            [&](std::string_view name, std::uint64_t value) { transport.add(name, value); });
+        worker->each_count([&](std::string_view name, std::uint64_t value) { transport.add(name, value); });
     }
     smtp.each(sink);
     transport.each([&](std::string_view name, std::uint64_t value) {
-        std::string prefixed = "sockets_";
+        std::string prefixed = settings.port ? "packets_" : "sockets_";
         prefixed += name;
         sink(prefixed, value);
     });

@@ -1,4 +1,5 @@
-// The running edge: shards over kernel sockets, relay threads, table holder and edge socket, wired together.
+// The running edge: shards over kernel sockets or a port of its own, relay threads, table holder and edge socket, wired
+// together.
 //
 // Construct once the ports are bound and privileges are dropped, then `run` on the main thread: it serves signals and
 // the edge socket until the process is to end. SIGTERM and SIGINT drain, a second one ends at once; SIGHUP changes
@@ -15,12 +16,17 @@
 #include "dataplane/edge/environment.h"
 #include "dataplane/sockets/listeners.h"
 
+namespace postern::port {
+class device;
+}
+
 namespace postern::edge {
 
 /// What was opened while the process still had the right to.
 struct opened_resources {
     edge::environment environment;
-    std::vector<sockets::shard_listeners> listeners;  ///< one element for each shard
+    std::vector<sockets::shard_listeners> listeners;  ///< one element for each shard; none over a port of its own
+    std::shared_ptr<port::device> port;               ///< over a port of its own
     process::descriptor edge_socket;
 };
 

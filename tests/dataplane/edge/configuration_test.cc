@@ -158,7 +158,7 @@ INSTANTIATE_TEST_SUITE_P(
         wrong_line{"range", "[limits]\nrecipients = 5\n", "edge.toml:5:", "limits.recipients = 5", "from 100"},
         wrong_line{"name", "[edge]\nname = \"no host name\"\n", "edge.toml:5:", "\"no host name\"", "reverse DNS"},
         wrong_line{"state", "[edge]\nstate = \"\"\n", "edge.toml:5:", "edge.state", "write a path"},
-        wrong_line{"transport", "[edge]\ntransport = \"dpdk\"\n", "edge.toml:5:", "\"dpdk\"", "\"sockets\""},
+        wrong_line{"transport", "[edge]\ntransport = \"xdp\"\n", "edge.toml:5:", "\"xdp\"", "\"sockets\""},
         wrong_line{"address", "[[listener]]\naddress = \"localhost\"\n", "edge.toml:5:", "\"localhost\"", "0.0.0.0"},
         wrong_line{"no_address", "[[listener]]\nport = 25\n", "edge.toml:4:", "address", "it is missing"},
         wrong_line{"port", "[[listener]]\naddress = \"::\"\nport = 65536\n", "edge.toml:6:", "65536", "to 65535"},

@@ -1,0 +1,95 @@
+#include "dataplane/edge/port_configuration.h"
+
+#include <arpa/inet.h>
+
+#include <charconv>
+
+namespace postern::edge {
+
+std::optional<net::ip_address> parse_ip(const std::string& text) {
+    std::array<std::uint8_t, 4> four{};
+    if (::inet_pton(AF_INET, text.c_str(), four.data()) == 1) {
+        return net::ipv4(four[0], four[1], four[2], four[3]);
+    }
+    net::ip_address out{};
+    // A mapped IPv4 address has a way of writing of its own.
+    if (::inet_pton(AF_INET6, text.c_str(), out.data()) == 1 && !net::is_ipv4(out)) {
+        return out;
+    }
+    return std::nullopt;
+}
+
+std::optional<net::mac_address> parse_mac(const std::string& text) {
+    net::mac_address out{};
+    if (text.size() != 17) {
+        return std::nullopt;
+    }
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const char* const at = text.data() + i * 3;
+        const auto [end, error] = std::from_chars(at, at + 2, out[i], 16);
+        if (error != std::errc() || end != at + 2 || (i + 1 < out.size() && *end != ':')) {
+            return std::nullopt;
+        }
+    }
+    return out;
+}
+
+void read_port(process::settings_section section, port_configuration& out) {
+    section.text("device", out.device);
+    if (out.device.empty()) {
+        section.error("device", "it is missing; name the port, as in \"0000:00:04.0\" or \"net_tap0,iface=postern0\"");
+    }
+    section.number<std::uint32_t>("memory_mib", out.memory_mib, 32, 1'048'576);
+    section.number<std::uint16_t>("descriptors", out.descriptors, 64, 8192);
+    section.boolean("offload_checksums", out.offload_checksums);
+    std::size_t idle = 0;
+    section.choice("idle", idle, {"sleep", "busy"});
+    out.busy = idle == 1;
+    section.number<std::uint16_t>("vlan", out.network.vlan, 0, 4094);
+    section.number<std::uint16_t>("mtu", out.network.mtu, 576, 9216);
+    section.boolean("find_duplicates", out.network.find_duplicates);
+    section.number<std::uint32_t>("echo_per_second", out.network.echo_per_second, 0, 1'000'000);
+    std::string mac;
+    section.text("mac", mac);
+    if (!mac.empty()) {
+        out.mac = parse_mac(mac);
+        if (!out.mac) {
+            section.error("mac", "it is no Ethernet address; write it as 02:00:00:00:00:01");
+        }
+    }
+    std::vector<std::string> addresses;
+    section.texts("addresses", addresses);
+    for (const std::string& text : addresses) {
+        const std::size_t slash = text.find('/');
+        const auto ip = parse_ip(text.substr(0, slash));
+        unsigned prefix = 256;
+        if (slash != std::string::npos) {
+            const char* const end = text.data() + text.size();
+            const auto [stop, error] = std::from_chars(text.data() + slash + 1, end, prefix);
+            prefix = error == std::errc() && stop == end ? prefix : 256;
+        }
+        if (!ip || prefix > (net::is_ipv4(*ip) ? 32U : 128U)) {
+            section.error(
+                "addresses",
+                "\"" + text + "\" is no address with its network; write it as 192.0.2.1/24 or 2001:db8::1/64");
+        } else {
+            out.network.addresses.push_back({*ip, static_cast<std::uint8_t>(prefix)});
+        }
+    }
+    std::vector<std::string> gateways;
+    section.texts("gateways", gateways);
+    for (const std::string& text : gateways) {
+        if (const auto ip = parse_ip(text)) {
+            out.network.gateways.push_back(*ip);
+        } else {
+            section.error("gateways", "\"" + text + "\" is not an IP address; write it as 192.0.2.254 or fe80::1");
+        }
+    }
+    net::interface_settings whole = out.network;
+    whole.mac = out.mac.value_or(net::mac_address{0x02});
+    if (const auto fault = net::fault_of(whole)) {
+        section.error("", *fault);
+    }
+}
+
+}  // namespace postern::edge

@@ -1,0 +1,31 @@
+// The section [port] of edge.toml: which network port Postern takes for itself, and who it is there.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "board/process/settings.h"
+#include "dataplane/net/interface.h"
+
+namespace postern::edge {
+
+struct port_configuration {
+    std::string device;  ///< with the driver's arguments: "net_tap0,iface=postern0", "0000:00:04.0"
+    std::uint32_t memory_mib = 256;
+    std::uint16_t descriptors = 1024;
+    bool offload_checksums = true;
+    bool busy = false;                    ///< never sleeps
+    std::optional<net::mac_address> mac;  ///< nothing: the device's own
+    net::interface_settings network;      ///< without `mac`
+};
+
+/// Reads the section into `out`; what is wrong is said to the section's file.
+void read_port(process::settings_section section, port_configuration& out);
+
+/// "192.0.2.1" or "2001:db8::1".
+std::optional<net::ip_address> parse_ip(const std::string& text);
+/// "02:00:00:00:00:01".
+std::optional<net::mac_address> parse_mac(const std::string& text);
+
+}  // namespace postern::edge

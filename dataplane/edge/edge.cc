@@ -249,7 +249,7 @@ struct running_edge::state final : process_view {
     state(configuration the_settings, opened_resources the_opened);
     ~state() override { end(); }
 
-    void add_workers(std::vector<sockets::shard_listeners> listeners, std::shared_ptr<port::device> port);
+    void add_workers(std::vector<sockets::shard_listeners> listeners, const std::shared_ptr<port::device>& port);
     void start();
     void end();
     void wait_for_signal();
@@ -303,7 +303,7 @@ running_edge::state::state(configuration the_settings, opened_resources the_open
       relay_service(relay_settings(settings, listens_at)),
       log(settings.events, name_of_run()),
       server(context, std::move(the_opened.edge_socket), holder, *this) {
-    add_workers(std::move(the_opened.listeners), std::move(the_opened.port));
+    add_workers(std::move(the_opened.listeners), the_opened.port);
     // Before anything is answered: a restart must not turn mail away that the table in force accepts.
     holder.load_last_good();
     try {
@@ -315,7 +315,7 @@ running_edge::state::state(configuration the_settings, opened_resources the_open
 }
 
 void running_edge::state::add_workers(std::vector<sockets::shard_listeners> listeners,
-                                      std::shared_ptr<port::device> port) {
+                                      const std::shared_ptr<port::device>& port) {
     const unsigned shards = port ? 1 : static_cast<unsigned>(listeners.size());
     for (unsigned number = 0; number < shards; ++number) {
         const shard_worker::surroundings around{settings.session, holder.in_force(), relay_service.port_of(number),

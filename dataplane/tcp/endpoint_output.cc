@@ -233,8 +233,8 @@ bool endpoint::emit(conn k, std::uint32_t seq, std::uint8_t flags, std::span<con
     s.payload_size = size;
     const std::uint32_t edge = window_edge(k);
     // RFC 9293 3.8.6.2.2: the edge moves by a worthwhile step or not at all.
-    const std::uint32_t step = std::min(_settings.receive_window / 2, std::uint32_t{k.h.mss});
-    const std::uint32_t window = (edge - k.h.rcv_edge >= step ? edge : k.h.rcv_edge) - k.h.rcv_nxt;
+    const std::uint32_t worth_telling = std::min(_settings.receive_window / 2, std::uint32_t{k.h.mss});
+    const std::uint32_t window = (edge - k.h.rcv_edge >= worth_telling ? edge : k.h.rcv_edge) - k.h.rcv_nxt;
     // Rounded up, for the edge must not go back.
     const std::uint32_t units = (window + (1U << k.h.rcv_scale) - 1) >> k.h.rcv_scale;
     s.window = static_cast<std::uint16_t>(std::min(units, 65535U));

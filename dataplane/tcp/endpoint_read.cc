@@ -220,8 +220,8 @@ void endpoint::consumed(shard::connection id, std::size_t n) noexcept {
             _counts.no_buffer.add();
         }
     }
-    const std::uint32_t step = std::min(_settings.receive_window / 2, 2U * k.h.mss);
-    if (window_edge(k) - k.h.rcv_edge >= step) {
+    const std::uint32_t worth_telling = std::min(_settings.receive_window / 2, 2U * k.h.mss);
+    if (window_edge(k) - k.h.rcv_edge >= worth_telling) {
         k.h.ack_now = 1;  // RFC 9293 3.8.6.2.2
     }
     if (k.h.ack_now != 0) {

@@ -111,9 +111,9 @@ class Control(Program):
         return subprocess.run(self.ctl_command(*arguments, token_file=token_file), cwd=self.folder, capture_output=True, text=True,
                               timeout=timeout, check=False, stdin=stdin)
 
-    def ctl(self, *arguments):
+    def ctl(self, *arguments, timeout=300):
         """posternctl, which must succeed; its output."""
-        done = self.try_ctl(*arguments)
+        done = self.try_ctl(*arguments, timeout=timeout)
         assert done.returncode == 0, (arguments, done.returncode, done.stdout, done.stderr[-4000:])
         return done.stdout
 

@@ -36,9 +36,9 @@ class System:
         finally:
             self.edge.__exit__(kind, *rest)
 
-    def ctl(self, *words):
+    def ctl(self, *words, timeout=300):
         """posternctl to its end; its standard output. A command that fails fails the test."""
-        return self.control.ctl(*words)
+        return self.control.ctl(*words, timeout=timeout)
 
     def import_list(self, domain, addresses, *options):
         """Imports the addresses as a file and waits until they are in force."""

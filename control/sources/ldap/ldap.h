@@ -1,0 +1,61 @@
+// LDAP and Active Directory as a source of recipients, over libldap: the fetcher behind fetch.h, the test of a
+// connection, and following a directory that tells its changes as they happen.
+//
+// Every call blocks, on a thread of the caller's choice, and ends within a second of `stop`. Names are resolved and
+// connections made with deadlines; certificates are always verified. RFC 4511 (LDAP), 4513 (sign-in), 2696 (pages),
+// 4533 (content synchronisation); [MS-ADTS] 3.1.1.3.4.1 (DirSync, show deleted).
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "control/sources/fetch.h"
+#include "control/sources/ldap/settings.h"
+
+namespace postern::sources::ldap {
+
+/// Whether a connection to this address (text, "192.0.2.1") is allowed; empty: every one is. Asked after the name was
+/// resolved, so that a name can't lead round it.
+using egress_policy = std::function<bool(std::string_view address)>;
+
+/// The settings must have been checked (`parse`, `check`).
+std::unique_ptr<fetcher> make_ldap_fetcher(ldap_settings settings, egress_policy policy = {});
+
+/// Takes what `follow` yields, batch by batch.
+class follow_sink : public entry_sink {
+public:
+    /// All since the last call is a state that the directory had; `cookie` stands for it (empty: none). `whole`: the
+    /// batch is all of the directory. False: stop.
+    virtual bool batch(std::string_view cookie, bool whole) = 0;
+};
+/// Stays connected and yields changes as they happen (RFC 4533 refreshAndPersist): first what happened since the
+/// cookie, or the whole. Ends when the connection does (`partial`: follow again with the last cookie), by `stop`, or
+/// `failed` with step "changes" if the server can't do it.
+fetch_outcome follow(const ldap_settings& settings, const fetch_request& request, follow_sink& into,
+                     const std::atomic<bool>& stop, const egress_policy& policy = {});
+
+enum class outcome : std::uint8_t { good, bad, skipped };
+std::string_view to_string(outcome of) noexcept;
+
+struct test_step {
+    std::string server;  ///< "ldaps://dc1.example.com:636"
+    std::string name;    ///< "name", "TCP", "TLS", "bind", "base", "filter", "attributes", "changes"
+    ldap::outcome outcome = ldap::outcome::good;
+    std::string detail;  ///< what was found, or what failed, why, and what to do
+};
+struct test_report {
+    bool good = false;  ///< one server passed every step
+    std::string server;
+    std::vector<test_step> steps;          ///< in order, of each server that was tried
+    std::vector<directory_entry> entries;  ///< up to five, as a sync would take them
+};
+/// Tries the servers in order until one passes, step by step.
+test_report test_connection(const ldap_settings& settings, const std::atomic<bool>& stop,
+                            const egress_policy& policy = {});
+
+}  // namespace postern::sources::ldap

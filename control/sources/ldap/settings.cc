@@ -1,0 +1,240 @@
+#include "control/sources/ldap/settings.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+
+#include "control/sources/ldap/attributes.h"
+#include "control/sources/ldap/cookie.h"
+
+namespace postern::sources::ldap {
+namespace {
+
+constexpr std::size_t most_servers = 8;
+constexpr std::size_t most_names = 64;       ///< alias attributes, patterns
+constexpr std::size_t longest = 1024;        ///< octets of a DN, a pattern
+constexpr std::size_t longest_filter = 8192;
+constexpr std::size_t longest_pem = 512 * 1024;  ///< a CA file may hold many
+
+bool is_attribute_name(std::string_view name) {
+    return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+    });
+}
+
+bool has_control_character(std::string_view text) {
+    return std::any_of(text.begin(), text.end(), [](char c) {
+        const auto octet = static_cast<unsigned char>(c);
+        return octet < 0x20 || octet == 0x7F;
+    });
+}
+
+tl::unexpected<error> wrong(std::string member, std::string text) {
+    return tl::unexpected<error>(error{std::move(member), std::move(text)});
+}
+
+tl::expected<void, error> check_servers(const ldap_settings& settings) {
+    if (settings.servers.empty() || settings.servers.size() > most_servers) {
+        return wrong("servers", "there are " + std::to_string(settings.servers.size()) +
+                                    " servers; give 1 to " + std::to_string(most_servers) +
+                                    ", in the order in which they are to be tried");
+    }
+    for (const server_address& each : settings.servers) {
+        const bool plain = std::all_of(each.host.begin(), each.host.end(), [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                   c == '.' || c == ':' || c == '_';
+        });
+        if (each.host.empty() || each.host.size() > 255 || !plain) {
+            return wrong("servers", "\"" + each.host +
+                                        "\" is no host; write a name or an address, as \"dc1.example.com\", "
+                                        "\"dc1.example.com:636\" or \"[2001:db8::1]:636\"");
+        }
+    }
+    return {};
+}
+
+tl::expected<void, error> check_sign_in(const ldap_settings& settings) {
+    for (const auto& [member, text] : {std::pair<const char*, const std::string&>("bind_name", settings.bind_name),
+                                       {"base", settings.base},
+                                       {"list_value", settings.list_value}}) {
+        if (text.size() > longest || has_control_character(text)) {
+            return wrong(member, std::string("it is longer than ") + std::to_string(longest) +
+                                     " octets or has control characters");
+        }
+    }
+    if (settings.sign_in == sign_in::password && settings.bind_name.empty()) {
+        return wrong("bind_name", "signing in by password needs a name: a DN, or user@domain for Active Directory");
+    }
+    if (settings.sign_in == sign_in::certificate &&
+        (settings.client_certificate.empty() || settings.security == security::none)) {
+        return wrong("client_certificate",
+                     "signing in by certificate needs a client certificate and \"starttls\" or \"ldaps\"");
+    }
+    for (const auto& [member, text] :
+         {std::pair<const char*, const std::string&>("ca_certificates", settings.ca_certificates),
+          {"client_certificate", settings.client_certificate}}) {
+        if (text.size() > longest_pem ||
+            (!text.empty() && text.find("-----BEGIN CERTIFICATE-----") == std::string::npos)) {
+            return wrong(member, "it is no certificate in PEM form: give the file's text, with its line "
+                                 "\"-----BEGIN CERTIFICATE-----\"");
+        }
+    }
+    return {};
+}
+
+tl::expected<void, error> check_search(const ldap_settings& settings) {
+    if (settings.base.find('=') == std::string::npos) {
+        return wrong("base", "\"" + settings.base + "\" is no DN; write it as \"DC=example,DC=com\"");
+    }
+    if (settings.filter.size() > longest_filter || has_control_character(settings.filter)) {
+        return wrong("filter", "the filter is longer than " + std::to_string(longest_filter) +
+                                   " octets or has control characters");
+    }
+    if (auto good = check_filter(settings.filter); !good) {
+        return wrong("filter", good.error());
+    }
+    if (!is_attribute_name(settings.mail_attribute)) {
+        return wrong("mail_attribute", "\"" + settings.mail_attribute + "\" is no attribute; \"mail\" is usual");
+    }
+    if (settings.alias_attributes.size() > most_names || settings.exclude.size() > most_names) {
+        return wrong(settings.exclude.size() > most_names ? "exclude" : "alias_attributes",
+                     "there may be " + std::to_string(most_names));
+    }
+    for (const std::string& each : settings.alias_attributes) {
+        if (!is_attribute_name(each)) {
+            return wrong("alias_attributes", "\"" + each + "\" is no attribute; \"proxyAddresses\" is one");
+        }
+    }
+    if (!settings.list_value.empty() && !is_attribute_name(settings.list_attribute)) {
+        return wrong("list_attribute", "\"" + settings.list_attribute + "\" is no attribute; \"objectClass\" is usual");
+    }
+    for (const std::string& each : settings.exclude) {
+        if (each.empty() || each.size() > longest || has_control_character(each)) {
+            return wrong("exclude", "\"" + each + "\" is no pattern; write it as \"svc-*@example.com\"");
+        }
+    }
+    return {};
+}
+
+tl::expected<void, error> check_numbers(const ldap_settings& settings) {
+    struct bound {
+        const char* member;
+        std::uint32_t value;
+        std::uint32_t least;
+        std::uint32_t most;
+    };
+    const std::array<bound, 5> bounds = {{{"connect_timeout_s", settings.connect_timeout_s, 1, 300},
+                                          {"answer_timeout_s", settings.answer_timeout_s, 1, 3600},
+                                          {"fetch_timeout_s", settings.fetch_timeout_s, 1, 86'400},
+                                          {"page_size", settings.page_size, 1, 1000},
+                                          {"whole_every_hours", settings.whole_every_hours, 0, 8760}}};
+    for (const bound& each : bounds) {
+        if (each.value < each.least || each.value > each.most) {
+            return wrong(each.member, std::to_string(each.value) + " is not between " + std::to_string(each.least) +
+                                          " and " + std::to_string(each.most));
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
+std::string_view to_string(security which) noexcept {
+    switch (which) {
+        case security::start_tls:
+            return "starttls";
+        case security::ldaps:
+            return "ldaps";
+        case security::none:
+            return "none";
+    }
+    return "";
+}
+
+std::string_view to_string(sign_in which) noexcept {
+    switch (which) {
+        case sign_in::password:
+            return "password";
+        case sign_in::certificate:
+            return "certificate";
+        case sign_in::anonymous:
+            return "anonymous";
+    }
+    return "";
+}
+
+std::string_view to_string(change_method which) noexcept {
+    switch (which) {
+        case change_method::automatic:
+            return "auto";
+        case change_method::none:
+            return "none";
+        case change_method::dirsync:
+            return "dirsync";
+        case change_method::usn:
+            return "usn";
+        case change_method::syncrepl:
+            return "syncrepl";
+    }
+    return "";
+}
+
+std::uint16_t ldap_settings::port_of(const server_address& server) const noexcept {
+    if (server.port != 0) {
+        return server.port;
+    }
+    return security == ldap::security::ldaps ? 636 : 389;
+}
+
+std::string ldap_settings::url_of(const server_address& server) const {
+    const bool six = server.host.find(':') != std::string::npos;
+    return std::string(security == ldap::security::ldaps ? "ldaps://" : "ldap://") + (six ? "[" : "") + server.host +
+           (six ? "]" : "") + ":" + std::to_string(port_of(server));
+}
+
+std::string ldap_settings::fingerprint() const {
+    std::string all;
+    const auto add = [&all](std::string_view text) {
+        all += std::to_string(text.size());
+        all += ':';
+        all += text;
+    };
+    for (const server_address& each : servers) {
+        add(each.host);
+        add(std::to_string(port_of(each)));
+    }
+    add("/");
+    add(to_string(sign_in));
+    add(bind_name);
+    add(client_certificate);
+    add(base);
+    add(filter);
+    add(mail_attribute);
+    for (const std::string& each : alias_attributes) {
+        add(each);
+    }
+    add("/");
+    add(list_attribute);
+    add(list_value);
+    for (const std::string& each : exclude) {
+        add(each);
+    }
+    add(exclude_disabled ? "/disabled" : "/");
+    add(ignore_referrals ? "referrals" : "");
+    const XXH64_hash_t hash = XXH3_64bits(all.data(), all.size());
+    std::array<char, sizeof hash> octets{};
+    for (std::size_t at = 0; at < octets.size(); ++at) {
+        octets.at(at) = static_cast<char>((hash >> (8U * at)) & 0xFFU);
+    }
+    return to_base64({octets.data(), octets.size()});
+}
+
+tl::expected<void, error> check(const ldap_settings& settings) {
+    return check_servers(settings)
+        .and_then([&] { return check_sign_in(settings); })
+        .and_then([&] { return check_search(settings); })
+        .and_then([&] { return check_numbers(settings); });
+}
+
+}  // namespace postern::sources::ldap

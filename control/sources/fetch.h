@@ -65,6 +65,7 @@ struct fetch_outcome {
     std::string cookie;  ///< for the next fetch; empty: it has to be whole
     std::uint64_t read = 0;      ///< objects
     std::uint64_t left_out = 0;  ///< objects without a usable address, or excluded
+    std::uint64_t unreadable = 0;  ///< values where an address belongs that are none; the object's others count
 };
 
 class fetcher {

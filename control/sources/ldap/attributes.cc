@@ -198,10 +198,13 @@ bool object::add(const attribute_description& description, std::vector<std::stri
     auto at = std::find_if(attributes.begin(), attributes.end(),
                            [&](const attribute& each) { return each.name == description.name; });
     if (at == attributes.end()) {
-        at = attributes.insert(attributes.end(), attribute{description.name, {}, std::nullopt});
+        at = attributes.insert(attributes.end(), attribute{description.name, {}, 0, std::nullopt});
     }
     if (description.ranged) {
-        if (description.first != at->more_from.value_or(0)) {
+        // The server may also name the attribute without a range, and without values.
+        if (at->values.empty() && !at->more_from) {
+            at->first = description.first;
+        } else if (description.first != at->more_from) {
             return false;
         }
         at->more_from = description.last ? std::optional(*description.last + 1) : std::nullopt;
@@ -310,8 +313,22 @@ std::string comparable_dn(std::string_view dn) {
 bool is_within(std::string_view dn, std::string_view base) {
     const std::string below = comparable_dn(dn);
     const std::string above = comparable_dn(base);
-    return above.empty() || below == above || (below.size() > above.size() && below.ends_with(above) &&
-                                               below[below.size() - above.size() - 1] == ',');
+    if (above.empty() || below == above) {
+        return true;
+    }
+    if (below.size() <= above.size() || !below.ends_with(above)) {
+        return false;
+    }
+    const std::string_view before(below.data(), below.size() - above.size());
+    if (before.back() != ',') {
+        return false;
+    }
+    // A comma behind an odd number of backslashes belongs to a value.
+    std::size_t escapes = 0;
+    while (escapes + 2 <= before.size() && before[before.size() - 2 - escapes] == '\\') {
+        ++escapes;
+    }
+    return escapes % 2 == 0;
 }
 
 entry_mapper::entry_mapper(const ldap_settings& settings)

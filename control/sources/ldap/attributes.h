@@ -26,6 +26,7 @@ std::optional<attribute_description> parse_description(std::string_view text);
 struct attribute {
     std::string name;  ///< ASCII lower case, without options
     std::vector<std::string> values;
+    std::uint64_t first = 0;                 ///< number of the first of them
     std::optional<std::uint64_t> more_from;  ///< the server has more values, from this number on
 };
 
@@ -37,7 +38,7 @@ struct object {
     /// First value, or nothing.
     std::optional<std::string_view> first(std::string_view lower_name) const noexcept;
     bool has_value(std::string_view lower_name, std::string_view value) const noexcept;  ///< without regard to case
-    /// Adds values that came under this description; false if its range does not follow on what is there.
+    /// Adds values that came under this description; false if its range does not follow on the values that are there.
     bool add(const attribute_description& description, std::vector<std::string> values);
 };
 

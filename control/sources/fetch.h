@@ -63,8 +63,8 @@ struct fetch_outcome {
     std::string reason;  ///< in words, with what to do; empty if complete
     std::string server;  ///< that answered: "ldaps://dc1.example.com:636"
     std::string cookie;  ///< for the next fetch; empty: it has to be whole
-    std::uint64_t read = 0;      ///< objects
-    std::uint64_t left_out = 0;  ///< objects without a usable address, or excluded
+    std::uint64_t read = 0;        ///< objects
+    std::uint64_t left_out = 0;    ///< objects without a usable address, or excluded
     std::uint64_t unreadable = 0;  ///< values where an address belongs that are none; the object's others count
 };
 

@@ -38,8 +38,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     settings.exclude = {std::string(first)};
     settings.exclude_disabled = true;
     const mapped found = entry_mapper(settings).map(one);
-    require(found.verdict != mapped::verdict::entry ||
-            (!found.entry.identity.empty() && !found.entry.address.empty()));
+    require(found.verdict != mapped::verdict::entry || (!found.entry.identity.empty() && !found.entry.address.empty()));
     for (const std::string& each : filter_attributes(first)) {
         require(!each.empty());
     }

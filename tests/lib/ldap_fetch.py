@@ -5,10 +5,14 @@
 """
 
 import json
+import os
 import signal
 import subprocess
 
 from postern import BIN
+
+# Debian's libldap on GnuTLS never frees a client certificate's key.
+ENVIRONMENT = dict(os.environ, LSAN_OPTIONS=f"suppressions={os.path.dirname(__file__)}/ldap_fetch.supp:print_suppressions=0")
 
 
 class Fetched:
@@ -51,7 +55,7 @@ class Running:
 
     def __init__(self, command, settings, prefix=(), **document):
         self.process = subprocess.Popen([*prefix, BIN / "ldap_fetch", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, text=True)
+                                        stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
         self.process.stdin.write(json.dumps({"settings": settings, **document}))
         self.process.stdin.close()
         self.process.stdin = None
@@ -78,7 +82,7 @@ class Running:
 
 def run(command, settings, prefix=(), timeout=600, **document):
     done = subprocess.run([*prefix, BIN / "ldap_fetch", command], input=json.dumps({"settings": settings, **document}), capture_output=True,
-                          text=True, timeout=timeout, check=False)
+                          text=True, timeout=timeout, check=False, env=ENVIRONMENT)
     assert done.returncode in (0, 2), done.stderr[-4000:]
     return Fetched(done.stdout.splitlines())
 

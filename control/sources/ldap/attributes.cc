@@ -16,7 +16,7 @@ using recipients::mailbox_kind;
 constexpr std::size_t most_identity = 128;  ///< octets of an identity that is no UUID
 
 // In this order: 389 has both of the next two, and tells its changes by nsUniqueId.
-constexpr std::array<std::string_view, 6> identity_attributes = {"objectguid", "nsuniqueid", "entryuuid",
+constexpr std::array<std::string_view, 6> identity_attributes = {"objectguid", "nsuniqueid",  "entryuuid",
                                                                  "zimbraid",   "ipauniqueid", "googleuid"};
 constexpr std::array<std::string_view, 13> always_wanted = {"objectClass",
                                                             "objectGUID",
@@ -56,7 +56,9 @@ constexpr std::array<recipient_type, 17> recipient_types = {{{1, mailbox_kind::u
                                                              {34359738368, mailbox_kind::shared}}};
 constexpr std::array<std::int64_t, 2> system_types = {8388608, 536870912};  // arbitration, discovery
 
-char fold(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+char fold(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 std::string folded(std::string_view text) {
     std::string out(text);
@@ -78,7 +80,7 @@ std::optional<Number> number(std::string_view text) {
     Number out = 0;
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), out);
     return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && !text.empty() ? std::optional(out)
-                                                                                               : std::nullopt;
+                                                                                                : std::nullopt;
 }
 
 std::string trimmed(std::string_view text) {
@@ -146,7 +148,9 @@ bool is_address(std::string_view text) {
     return recipients::parse_address(text, {true, false}, normal).has_value();
 }
 
-bool is_true(std::optional<std::string_view> value) { return value && same(*value, "TRUE"); }
+bool is_true(std::optional<std::string_view> value) {
+    return value && same(*value, "TRUE");
+}
 
 }  // namespace
 
@@ -455,8 +459,8 @@ mapped entry_mapper::map(const object& from) const {
         return out;
     }
     const auto details = from.first("msexchrecipienttypedetails");
-    if (details && std::find(system_types.begin(), system_types.end(),
-                             number<std::int64_t>(*details).value_or(0)) != system_types.end()) {
+    if (details && std::find(system_types.begin(), system_types.end(), number<std::int64_t>(*details).value_or(0)) !=
+                       system_types.end()) {
         out.verdict = mapped::verdict::system;
         return out;
     }

@@ -69,7 +69,7 @@ struct mapped {
         system,       ///< arbitration and discovery mailboxes
         no_identity,  ///< it can't be told again: the fetch is not complete
     };
-    mapped::verdict verdict = verdict::entry;
+    mapped::verdict verdict = mapped::verdict::entry;
     directory_entry entry;         ///< `identity` and `name` are set for every verdict
     std::uint64_t unreadable = 0;  ///< values that stand for an address and are none
 };

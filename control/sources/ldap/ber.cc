@@ -5,7 +5,9 @@
 namespace postern::sources::ldap {
 namespace {
 
-std::uint8_t octet(std::string_view text, std::size_t at) noexcept { return static_cast<std::uint8_t>(text[at]); }
+std::uint8_t octet(std::string_view text, std::size_t at) noexcept {
+    return static_cast<std::uint8_t>(text[at]);
+}
 
 }  // namespace
 
@@ -91,6 +93,8 @@ void append_integer(std::string& to, std::int64_t value, std::uint8_t tag) {
     append_element(to, tag, content);
 }
 
-void append_boolean(std::string& to, bool value) { append_element(to, tag::boolean, value ? "\xFF" : std::string_view("\0", 1)); }
+void append_boolean(std::string& to, bool value) {
+    append_element(to, tag::boolean, value ? "\xFF" : std::string_view("\0", 1));
+}
 
 }  // namespace postern::sources::ldap

@@ -1,11 +1,11 @@
 // libldap on GnuTLS says no more of a bad certificate than "(unknown error code)"; OpenSSL's verification says what is
 // wrong with it. Only after a failure, on a second connection; nothing is sent but the handshake.
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <poll.h>
-#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <array>
@@ -92,15 +92,14 @@ std::string name_text(const X509_NAME* name) {
 
 std::string names_in(X509* certificate) {
     std::string out;
-    auto* const names = static_cast<GENERAL_NAMES*>(
-        X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+    auto* const names =
+        static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
     for (int at = 0; names != nullptr && at < sk_GENERAL_NAME_num(names) && at < 8; ++at) {
         const GENERAL_NAME* const one = sk_GENERAL_NAME_value(names, at);
         if (one->type == GEN_DNS) {
             const ASN1_STRING* const text = one->d.dNSName;
-            out += (out.empty() ? "" : ", ") +
-                   std::string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
-                               static_cast<std::size_t>(ASN1_STRING_length(text)));
+            out += (out.empty() ? "" : ", ") + std::string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                                                           static_cast<std::size_t>(ASN1_STRING_length(text)));
         }
     }
     GENERAL_NAMES_free(names);

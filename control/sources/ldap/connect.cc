@@ -14,7 +14,9 @@
 namespace postern::sources::ldap {
 namespace {
 
-std::string error_text(int error) { return std::generic_category().message(error); }
+std::string error_text(int error) {
+    return std::generic_category().message(error);
+}
 
 /// Finds a peer that is gone without a word, where a connection may be silent for long.
 void keep_alive(int fd) {

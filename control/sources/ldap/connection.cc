@@ -26,7 +26,6 @@ namespace {
 constexpr ber_len_t most_message = 16U << 20U;  ///< octets of one LDAP message
 constexpr long slice_us = 100'000;              ///< how long a `stop` may stay unseen
 constexpr const char* system_certificates = "/etc/ssl/certs/ca-certificates.crt";
-constexpr const char* tls_versions = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
 
 /// Ends whatever libldap does on a socket (a handshake, half a message) at a time or at `stop`, by shutting it down.
 class watchdog {
@@ -97,7 +96,9 @@ struct message_free {
 };
 using message = std::unique_ptr<LDAPMessage, message_free>;
 
-std::string text_of(const berval& from) { return {from.bv_val == nullptr ? "" : from.bv_val, from.bv_len}; }
+std::string text_of(const berval& from) {
+    return {from.bv_val == nullptr ? "" : from.bv_val, from.bv_len};
+}
 
 std::vector<received_control> take_controls(LDAPControl** controls) {
     std::vector<received_control> out;
@@ -134,8 +135,12 @@ const received_control* find_control(std::span<const received_control> in, std::
     return at == in.end() ? nullptr : &*at;
 }
 
-bool search_handler::take_info(std::string_view /*oid*/, std::string_view /*value*/) { return true; }
-bool search_handler::idle() { return true; }
+bool search_handler::take_info(std::string_view /*oid*/, std::string_view /*value*/) {
+    return true;
+}
+bool search_handler::idle() {
+    return true;
+}
 
 struct connection::handle {
     LDAP* ld = nullptr;
@@ -181,8 +186,9 @@ struct connection::handle {
                 return owned;
             }
             if (clock::now() >= until || guard->barked()) {
-                return fail(step, "the server did not answer in time; see whether it is overloaded, or raise the "
-                                  "timeout");
+                return fail(step,
+                            "the server did not answer in time; see whether it is overloaded, or raise the "
+                            "timeout");
             }
             if (type < 0) {
                 return fail(step, "the connection was cut: " + std::string(::ldap_err2string(error())) +
@@ -279,11 +285,11 @@ result<void> connection::secure(const server_address& server, std::string_view p
         good = good && ::ldap_set_option(to.ld, LDAP_OPT_X_TLS_CERTFILE, certificate.path()) == LDAP_OPT_SUCCESS;
         good = good && ::ldap_set_option(to.ld, LDAP_OPT_X_TLS_KEYFILE, key.path()) == LDAP_OPT_SUCCESS;
     }
-    good = good && ::ldap_set_option(to.ld, LDAP_OPT_X_TLS_CIPHER_SUITE, tls_versions) == LDAP_OPT_SUCCESS;
     if (!good || ::ldap_set_option(to.ld, LDAP_OPT_X_TLS_NEWCTX, &as_client) != LDAP_OPT_SUCCESS) {
-        return fail("TLS", "cannot use the certificates: " + to.diagnostic() +
-                               "; see whether the CA and client certificates are PEM text, and the key belongs to its "
-                               "certificate",
+        return fail("TLS",
+                    "cannot use the certificates: " + to.diagnostic() +
+                        "; see whether the CA and client certificates are PEM text, and the key belongs to its "
+                        "certificate",
                     false);
     }
     const auto until = _limits.at_most(_settings.connect_timeout_s);
@@ -315,10 +321,16 @@ result<void> connection::secure(const server_address& server, std::string_view p
                                "): " + one_line(words.empty() ? ::ldap_err2string(secured) : words) +
                                "; see whether the server speaks TLS on this port and shows a certificate for its name");
     }
+    // libldap on GnuTLS can't be told the least version without leaking its priorities.
+    char* spoken = nullptr;
+    ::ldap_get_option(to.ld, LDAP_OPT_X_TLS_VERSION, &spoken);
+    const std::string version = take_text(spoken);
+    if (version != "TLS1.2" && version != "TLS1.3") {
+        return fail("TLS", server.host + " speaks " + (version.empty() ? "an unknown version of TLS" : version) +
+                               "; TLS 1.2 is the least: enable it on the server");
+    }
     if (observer) {
-        char* version = nullptr;
-        ::ldap_get_option(to.ld, LDAP_OPT_X_TLS_VERSION, &version);
-        observer("TLS", "the certificate is good for " + server.host + " (" + take_text(version) + ")");
+        observer("TLS", "the certificate is good for " + server.host + " (" + version + ")");
     }
     return {};
 }
@@ -424,7 +436,7 @@ result<std::optional<search_end>> connection::search(const search_request& reque
         if (!each.value.empty()) {
             one.ldctl_value = {each.value.size(), const_cast<char*>(each.value.data())};  // NOLINT: as above
         }
-        one.ldctl_iscritical = each.critical ? 1 : 0;
+        one.ldctl_iscritical = static_cast<char>(each.critical ? 1 : 0);
         controls.push_back(one);
     }
     std::vector<LDAPControl*> pointers;
@@ -444,8 +456,7 @@ result<std::optional<search_end>> connection::search(const search_request& reque
     }
     const auto give_up = [&] { ::ldap_abandon_ext(to.ld, id, nullptr, nullptr); };
     while (true) {
-        const auto until =
-            request.endless ? clock::time_point::max() : _limits.at_most(_settings.answer_timeout_s);
+        const auto until = request.endless ? clock::time_point::max() : _limits.at_most(_settings.answer_timeout_s);
         auto got = to.next(id, until, _limits, "search");
         if (!got) {
             give_up();
@@ -464,8 +475,10 @@ result<std::optional<search_end>> connection::search(const search_request& reque
             case LDAP_RES_SEARCH_ENTRY: {
                 object entry;
                 LDAPControl** received = nullptr;
-                if (!read_entry(to.ld, one, entry) ||
-                    ::ldap_get_entry_controls(to.ld, one, &received) != LDAP_SUCCESS) {
+                // Controls first: reading the attributes ends their texts within the message.
+                if (::ldap_get_entry_controls(to.ld, one, &received) != LDAP_SUCCESS ||
+                    !read_entry(to.ld, one, entry)) {
+                    ::ldap_controls_free(received);
                     give_up();
                     return fail("search", "the server sent an entry that can't be read" +
                                               (entry.dn.empty() ? std::string() : ": " + one_line(entry.dn)));
@@ -542,8 +555,8 @@ result<std::optional<object>> connection::read(const std::string& dn, const std:
         return std::nullopt;
     }
     if (came.code != code::success) {
-        return fail("search", refusal_words("read " + (dn.empty() ? "what the server announces" : dn), came.code,
-                                            came.text));
+        return fail("search",
+                    refusal_words("read " + (dn.empty() ? "what the server announces" : dn), came.code, came.text));
     }
     return std::move(into.found);
 }

@@ -27,7 +27,7 @@ namespace postern::sources::ldap {
 using clock = std::chrono::steady_clock;
 
 struct failure {
-    fetch_outcome::end end = fetch_outcome::end::failed;
+    enum fetch_outcome::end end = fetch_outcome::end::failed;
     std::string step;
     std::string reason;
     bool elsewhere = true;  ///< another server may do better; false for a wrong password (accounts get locked)
@@ -35,8 +35,7 @@ struct failure {
 template <class T>
 using result = tl::expected<T, failure>;
 inline tl::unexpected<failure> fail(std::string step, std::string reason, bool elsewhere = true) {
-    return tl::unexpected<failure>(
-        failure{fetch_outcome::end::failed, std::move(step), std::move(reason), elsewhere});
+    return tl::unexpected<failure>(failure{fetch_outcome::end::failed, std::move(step), std::move(reason), elsewhere});
 }
 tl::unexpected<failure> stopped();
 

@@ -129,7 +129,7 @@ std::optional<sync_state_value> decode_sync_state(std::string_view octets) {
     if (!state || *state < 0 || *state > 3 || !id) {
         return std::nullopt;
     }
-    sync_state_value out{static_cast<sync_state_value::state>(*state), *id, optional_cookie(reader)};
+    sync_state_value out{static_cast<enum sync_state_value::state>(*state), *id, optional_cookie(reader)};
     return reader.at_end() ? std::optional(std::move(out)) : std::nullopt;
 }
 

@@ -44,7 +44,7 @@ std::string encode_sync_request(sync_mode mode, std::string_view cookie);
 
 struct sync_state_value {
     enum class state : std::uint8_t { present = 0, add = 1, modify = 2, gone = 3 };
-    sync_state_value::state state = state::present;
+    sync_state_value::state state = sync_state_value::state::present;
     ldap::uuid uuid{};
     std::optional<std::string> cookie;
 };
@@ -58,7 +58,7 @@ std::optional<sync_done_value> decode_sync_done(std::string_view octets);
 
 struct sync_info_value {
     enum class kind : std::uint8_t { new_cookie, refresh_delete, refresh_present, id_set };
-    sync_info_value::kind kind = kind::new_cookie;
+    sync_info_value::kind kind = sync_info_value::kind::new_cookie;
     std::optional<std::string> cookie;
     bool refresh_done = true;      ///< of refresh_delete and refresh_present
     bool refresh_deletes = false;  ///< of id_set: the objects are gone; else they are there

@@ -65,8 +65,8 @@ std::optional<std::string> from_base64(std::string_view text) {
 std::string encode(const sync_cookie& from) {
     std::string out(version);
     for (const std::string& field :
-         {std::string(to_string(from.method)), from.fingerprint, std::to_string(from.whole_at),
-          to_base64(from.server), std::to_string(from.usn), std::to_string(from.flags), to_base64(from.state)}) {
+         {std::string(to_string(from.method)), from.fingerprint, std::to_string(from.whole_at), to_base64(from.server),
+          std::to_string(from.usn), std::to_string(from.flags), to_base64(from.state)}) {
         out += ' ';
         out += field;
     }

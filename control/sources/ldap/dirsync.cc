@@ -52,8 +52,8 @@ result<void> run(connection& on, const root_dse& root, sync_cookie& cookie, cons
             return {};
         }
         if ((*end)->code != code::success) {
-            return fail("changes", refusal_words("ask " + request.base + " for changes (DirSync)", (*end)->code,
-                                                 (*end)->text),
+            return fail("changes",
+                        refusal_words("ask " + request.base + " for changes (DirSync)", (*end)->code, (*end)->text),
                         false);
         }
         const received_control* const control = find_control((*end)->controls, oid::dirsync);

@@ -196,8 +196,7 @@ std::optional<sync_cookie> usable_cookie(const ldap_settings& settings, const st
     const std::int64_t age = cookie ? std::time(nullptr) - cookie->whole_at : 0;
     const bool fresh = settings.whole_every_hours == 0 ||
                        (age >= 0 && age < static_cast<std::int64_t>(settings.whole_every_hours) * seconds_an_hour);
-    const bool allowed =
-        cookie && (settings.changes == change_method::automatic || settings.changes == cookie->method);
+    const bool allowed = cookie && (settings.changes == change_method::automatic || settings.changes == cookie->method);
     return allowed && fresh && cookie->fingerprint == settings.fingerprint() ? std::move(cookie) : std::nullopt;
 }
 

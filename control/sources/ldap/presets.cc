@@ -26,8 +26,9 @@ std::array<preset, 7> make() {
 
     ldap_settings& active_directory = add("active-directory", "Active Directory");
     active_directory.security = security::ldaps;
-    active_directory.filter = "(&(|(mail=*)(proxyAddresses=*))(|(objectClass=user)(objectClass=group))"
-                              "(!(objectClass=computer)))";
+    active_directory.filter =
+        "(&(|(mail=*)(proxyAddresses=*))(|(objectClass=user)(objectClass=group))"
+        "(!(objectClass=computer)))";
     active_directory.alias_attributes = {"proxyAddresses", "otherMailbox"};
 
     ldap_settings& exchange = add("exchange", "Exchange");
@@ -45,13 +46,15 @@ std::array<preset, 7> make() {
     freeipa.list_value = "ipausergroup";
 
     ldap_settings& directory_server = add("389", "389 Directory Server");
-    directory_server.filter = "(&(mail=*)(|(objectClass=person)(objectClass=mailGroup)(objectClass=groupOfUniqueNames)))";
+    directory_server.filter =
+        "(&(mail=*)(|(objectClass=person)(objectClass=mailGroup)(objectClass=groupOfUniqueNames)))";
     directory_server.alias_attributes = {"mailAlternateAddress"};
     directory_server.list_value = "*group*";
 
     ldap_settings& zimbra = add("zimbra", "Zimbra");
-    zimbra.filter = "(&(|(objectClass=zimbraAccount)(objectClass=zimbraDistributionList))"
-                    "(!(zimbraIsSystemResource=TRUE)))";
+    zimbra.filter =
+        "(&(|(objectClass=zimbraAccount)(objectClass=zimbraDistributionList))"
+        "(!(zimbraIsSystemResource=TRUE)))";
     zimbra.mail_attribute = "zimbraMailDeliveryAddress";
     zimbra.alias_attributes = {"mail", "zimbraMailAlias"};
     zimbra.list_value = "zimbraDistributionList";

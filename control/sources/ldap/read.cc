@@ -57,9 +57,10 @@ bool entry_reader::yield(mapped&& one) {
     ++_out.left_out;
     if (one.verdict == mapped::verdict::no_identity) {
         if (!_incomplete) {
-            _incomplete = partial("attributes", "the object " + one_line(one.entry.name) +
-                                                    " shows no identity (objectGUID, entryUUID or nsUniqueId), so it "
-                                                    "can't be told from another; give the account the right to read it");
+            _incomplete =
+                partial("attributes", "the object " + one_line(one.entry.name) +
+                                          " shows no identity (objectGUID, entryUUID or nsUniqueId), so it "
+                                          "can't be told from another; give the account the right to read it");
         }
         return true;
     }
@@ -209,8 +210,8 @@ std::string root_dse::context_of(const std::string& base) const {
 }
 
 result<root_dse> read_root(connection& on) {
-    auto read = on.read("", {"namingContexts", "supportedControl", "supportedCapabilities", "dsServiceName",
-                             "highestCommittedUSN"});
+    auto read = on.read(
+        "", {"namingContexts", "supportedControl", "supportedCapabilities", "dsServiceName", "highestCommittedUSN"});
     if (!read) {
         return tl::unexpected(std::move(read.error()));
     }

@@ -68,7 +68,7 @@ struct root_dse {
     std::vector<std::string> naming_contexts;
     std::set<std::string> controls;
     bool active_directory = false;
-    std::string service_name;      ///< dsServiceName: which domain controller
+    std::string service_name;       ///< dsServiceName: which domain controller
     std::uint64_t highest_usn = 0;  ///< highestCommittedUSN
 
     bool has(const char* control_oid) const { return controls.count(control_oid) != 0; }

@@ -44,8 +44,7 @@ answer ask(const std::string& host, const std::string& port) {
         std::memcpy(&one.address, each->ai_addr, each->ai_addrlen);
         one.size = each->ai_addrlen;
         std::array<char, NI_MAXHOST> text{};
-        if (::getnameinfo(each->ai_addr, each->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) ==
-            0) {
+        if (::getnameinfo(each->ai_addr, each->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) == 0) {
             one.text = text.data();
         }
         out.push_back(std::move(one));
@@ -65,8 +64,9 @@ answer resolve(const std::string& host, std::uint16_t port, std::chrono::steady_
                const std::atomic<bool>& stop) {
     if (waiting().fetch_add(1) >= most_waiting) {
         waiting().fetch_sub(1);
-        return tl::unexpected(std::string("too many names are being asked for that never get an answer; see whether "
-                                          "the machine's DNS servers (/etc/resolv.conf) work"));
+        return tl::unexpected(
+            std::string("too many names are being asked for that never get an answer; see whether "
+                        "the machine's DNS servers (/etc/resolv.conf) work"));
     }
     const auto shared = std::make_shared<question>();
     try {

@@ -12,8 +12,8 @@ namespace postern::sources::ldap {
 namespace {
 
 constexpr std::size_t most_servers = 8;
-constexpr std::size_t most_names = 64;       ///< alias attributes, patterns
-constexpr std::size_t longest = 1024;        ///< octets of a DN, a pattern
+constexpr std::size_t most_names = 64;  ///< alias attributes, patterns
+constexpr std::size_t longest = 1024;   ///< octets of a DN, a pattern
 constexpr std::size_t longest_filter = 8192;
 constexpr std::size_t longest_pem = 512 * 1024;  ///< a CA file may hold many
 
@@ -36,14 +36,13 @@ tl::unexpected<error> wrong(std::string member, std::string text) {
 
 tl::expected<void, error> check_servers(const ldap_settings& settings) {
     if (settings.servers.empty() || settings.servers.size() > most_servers) {
-        return wrong("servers", "there are " + std::to_string(settings.servers.size()) +
-                                    " servers; give 1 to " + std::to_string(most_servers) +
-                                    ", in the order in which they are to be tried");
+        return wrong("servers", "there are " + std::to_string(settings.servers.size()) + " servers; give 1 to " +
+                                    std::to_string(most_servers) + ", in the order in which they are to be tried");
     }
     for (const server_address& each : settings.servers) {
         const bool plain = std::all_of(each.host.begin(), each.host.end(), [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                   c == '.' || c == ':' || c == '_';
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+                   c == ':' || c == '_';
         });
         if (each.host.empty() || each.host.size() > 255 || !plain) {
             return wrong("servers", "\"" + each.host +
@@ -76,8 +75,9 @@ tl::expected<void, error> check_sign_in(const ldap_settings& settings) {
           {"client_certificate", settings.client_certificate}}) {
         if (text.size() > longest_pem ||
             (!text.empty() && text.find("-----BEGIN CERTIFICATE-----") == std::string::npos)) {
-            return wrong(member, "it is no certificate in PEM form: give the file's text, with its line "
-                                 "\"-----BEGIN CERTIFICATE-----\"");
+            return wrong(member,
+                         "it is no certificate in PEM form: give the file's text, with its line "
+                         "\"-----BEGIN CERTIFICATE-----\"");
         }
     }
     return {};

@@ -1,4 +1,5 @@
-// Content synchronisation, RFC 4533: the whole or the changes in a refresh, then (if asked for) what happens as it does.
+// Content synchronisation, RFC 4533: the whole or the changes in a refresh, then (if asked for) what happens as it
+// does.
 //
 // A server without the log of what was deleted says instead which objects are still there ("present phase", 3.3.2).
 // What is gone would have to be told from a copy of all that was there; the whole is asked for instead.
@@ -21,14 +22,15 @@ public:
 
     bool take_object(object&& one, std::span<const received_control> controls) override {
         const received_control* const control = find_control(controls, oid::sync_state);
-        const auto state = control == nullptr ? std::nullopt : decode_sync_state(control->value);
-        if (!state) {
-            broken = fail("changes", "the server sent an entry without a sync state; set changes to none", false).value();
+        const auto told = control == nullptr ? std::nullopt : decode_sync_state(control->value);
+        if (!told) {
+            broken =
+                fail("changes", "the server sent an entry without a sync state; set changes to none", false).value();
             return false;
         }
-        keep(state->cookie);
-        const std::string identity = uuid_text({state->uuid.data(), state->uuid.size()});
-        switch (state->state) {
+        keep(told->cookie);
+        const std::string identity = uuid_text({told->uuid.data(), told->uuid.size()});
+        switch (told->state) {
             case sync_state_value::state::present:
                 return _whole || need_whole();
             case sync_state_value::state::add:
@@ -156,8 +158,10 @@ result<changes_end> syncrepl(connection& on, sync_cookie& cookie, entry_reader& 
     }
     const search_end& came = **end;
     if (came.code == code::sync_refresh_required) {
-        return whole ? fail("changes", refusal_words("synchronise with " + request.base, came.code, came.text), false)
-                     : result<changes_end>(changes_end::restart);
+        if (!whole) {
+            return changes_end::restart;
+        }
+        return fail("changes", refusal_words("synchronise with " + request.base, came.code, came.text), false);
     }
     if (came.code != code::success) {
         failure why = search_failure(request.base, came);

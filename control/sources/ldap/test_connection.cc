@@ -41,9 +41,7 @@ public:
         _report.steps.push_back({_url, std::move(name), of, std::move(detail)});
     }
 
-    bool examine(connection& on) {
-        return base(on) && filter(on) && attributes() && changes(on);
-    }
+    bool examine(connection& on) { return base(on) && filter(on) && attributes() && changes(on); }
 
 private:
     bool bad(const failure& why) {
@@ -116,7 +114,7 @@ private:
                 _report.entries.push_back(std::move(one.entry));
             }
         }
-        const auto count = [&](mapped::verdict of) { return counts.at(static_cast<std::size_t>(of)); };
+        const auto count = [&](enum mapped::verdict of) { return counts.at(static_cast<std::size_t>(of)); };
         const std::string of = " of " + std::to_string(_first.objects.size()) + " objects";
         if (count(mapped::verdict::no_identity) != 0) {
             add("attributes", outcome::bad,
@@ -164,8 +162,7 @@ private:
             return true;
         }
         for (const way& each : ways) {
-            if (each.announced &&
-                (_settings.changes == change_method::automatic || _settings.changes == each.method)) {
+            if (each.announced && (_settings.changes == change_method::automatic || _settings.changes == each.method)) {
                 add("changes", outcome::good, std::string("the server tells changes by ") + each.words);
                 return true;
             }

@@ -86,10 +86,9 @@ result<changes_end> usn_changes(connection& on, const root_dse& root, sync_cooki
         return changes_end::done;
     }
     changed_reader changed(cookie.usn);
-    auto read = read_pages(on, root.context_of(on.settings().base),
-                           "(uSNChanged>=" + std::to_string(cookie.usn + 1) + ")",
-                           {"objectGUID", "objectClass", "uSNCreated", "isDeleted"},
-                           {{oid::show_deleted, "", true}}, changed);
+    auto read =
+        read_pages(on, root.context_of(on.settings().base), "(uSNChanged>=" + std::to_string(cookie.usn + 1) + ")",
+                   {"objectGUID", "objectClass", "uSNCreated", "isDeleted"}, {{oid::show_deleted, "", true}}, changed);
     if (!read) {
         return tl::unexpected(std::move(read.error()));
     }

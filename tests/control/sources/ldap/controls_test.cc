@@ -33,9 +33,8 @@ TEST(ber, integers_take_their_shortest_form) {
 }
 
 TEST(ber, nothing_is_read_past_the_end_and_no_length_is_believed) {
-    for (const std::string& each :
-         {""s, "\x04"s, "\x04\x01"s, "\x04\x80"s, "\x04\x81"s, "\x04\x85\x01\x01\x01\x01\x01"s, "\x04\x84\xFF\xFF\xFF\xFF"s,
-          "\x04\x7F x"s}) {
+    for (const std::string& each : {""s, "\x04"s, "\x04\x01"s, "\x04\x80"s, "\x04\x81"s,
+                                    "\x04\x85\x01\x01\x01\x01\x01"s, "\x04\x84\xFF\xFF\xFF\xFF"s, "\x04\x7F x"s}) {
         EXPECT_FALSE(ber_reader(each).take(tag::octet_string)) << each.size();
     }
     const std::string wrong_tag = "\x02\x01\x00"s;
@@ -54,18 +53,25 @@ TEST(ber, long_contents_have_long_lengths) {
 
 TEST(controls, pages) {
     EXPECT_EQ(encode_paged(500, ""), "\x30\x06\x02\x02\x01\xF4\x04\x00"s);
-    const auto value = decode_paged("\x30\x08\x02\x01\x00\x04\x03" "abc"s);
+    const auto value = decode_paged(
+        "\x30\x08\x02\x01\x00\x04\x03"
+        "abc"s);
     ASSERT_TRUE(value);
     EXPECT_EQ(value->cookie, "abc");
-    EXPECT_FALSE(decode_paged("\x30\x08\x02\x01\x00\x04\x03" "abcd"s)) << "something behind it";
+    EXPECT_FALSE(
+        decode_paged("\x30\x08\x02\x01\x00\x04\x03"
+                     "abcd"s))
+        << "something behind it";
     EXPECT_FALSE(decode_paged("\x30\x03\x02\x01\x00"s)) << "no cookie";
 }
 
 TEST(controls, dirsync_there_and_back) {
-    EXPECT_EQ(encode_dirsync(1, 0, "c"), "\x30\x09\x02\x01\x01\x02\x01\x00\x04\x01"
-                                         "c"s);
-    const auto value = decode_dirsync("\x30\x09\x02\x01\x01\x02\x01\x00\x04\x01"
-                                      "c"s);
+    EXPECT_EQ(encode_dirsync(1, 0, "c"),
+              "\x30\x09\x02\x01\x01\x02\x01\x00\x04\x01"
+              "c"s);
+    const auto value = decode_dirsync(
+        "\x30\x09\x02\x01\x01\x02\x01\x00\x04\x01"
+        "c"s);
     ASSERT_TRUE(value);
     EXPECT_TRUE(value->more);
     EXPECT_EQ(value->cookie, "c");
@@ -74,8 +80,9 @@ TEST(controls, dirsync_there_and_back) {
 
 TEST(controls, sync_request_leaves_out_an_empty_cookie) {
     EXPECT_EQ(encode_sync_request(sync_mode::refresh_only, ""), "\x30\x06\x0A\x01\x01\x01\x01\xFF"s);
-    EXPECT_EQ(encode_sync_request(sync_mode::refresh_and_persist, "c"), "\x30\x09\x0A\x01\x03\x04\x01"
-                                                                        "c\x01\x01\xFF"s);
+    EXPECT_EQ(encode_sync_request(sync_mode::refresh_and_persist, "c"),
+              "\x30\x09\x0A\x01\x03\x04\x01"
+              "c\x01\x01\xFF"s);
 }
 
 std::string sequence(const std::string& content) {
@@ -101,7 +108,9 @@ TEST(controls, sync_done_has_everything_optional) {
     ASSERT_TRUE(empty);
     EXPECT_FALSE(empty->cookie);
     EXPECT_FALSE(empty->refresh_deletes);
-    const auto full = decode_sync_done(sequence("\x04\x03" "csn\x01\x01\xFF"s));
+    const auto full =
+        decode_sync_done(sequence("\x04\x03"
+                                  "csn\x01\x01\xFF"s));
     ASSERT_TRUE(full);
     EXPECT_EQ(full->cookie, "csn");
     EXPECT_TRUE(full->refresh_deletes);
@@ -109,7 +118,10 @@ TEST(controls, sync_done_has_everything_optional) {
 }
 
 TEST(controls, sync_info_of_each_kind) {
-    EXPECT_EQ(decode_sync_info("\x80\x03" "csn"s)->cookie, "csn");
+    EXPECT_EQ(decode_sync_info("\x80\x03"
+                               "csn"s)
+                  ->cookie,
+              "csn");
     const auto deleted = decode_sync_info("\xA1\x00"s);
     ASSERT_TRUE(deleted);
     EXPECT_EQ(deleted->kind, sync_info_value::kind::refresh_delete);

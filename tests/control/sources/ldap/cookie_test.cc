@@ -24,7 +24,8 @@ TEST(cookie, comes_back_as_it_was) {
 }
 
 TEST(cookie, what_is_not_ours_is_none) {
-    const std::string good = encode({.method = change_method::syncrepl, .fingerprint = "f", .server = {}, .state = "s"});
+    const std::string good =
+        encode({.method = change_method::syncrepl, .fingerprint = "f", .server = {}, .state = "s"});
     ASSERT_TRUE(decode_cookie(good));
     EXPECT_FALSE(decode_cookie(""));
     EXPECT_FALSE(decode_cookie("nonsense"));

@@ -1,4 +1,5 @@
-// Fetches from a directory and prints what the sync would get, one JSON object a line: what the whole-process tests drive.
+// Fetches from a directory and prints what the sync would get, one JSON object a line: what the whole-process tests
+// drive.
 //
 //   ldap_fetch fetch  < settings.json     entries, then {"outcome": …}
 //   ldap_fetch follow < settings.json     entries and {"batch": …} until SIGTERM or the connection's end
@@ -25,7 +26,9 @@ namespace json = boost::json;
 
 std::atomic<bool> stop{false};
 
-void print(const json::object& one) { std::cout << json::serialize(one) << std::endl; }
+void print(const json::object& one) {
+    std::cout << json::serialize(one) << std::endl;
+}
 
 json::object to_json(const directory_entry& one) {
     json::array aliases;
@@ -42,7 +45,7 @@ json::object to_json(const directory_entry& one) {
             {"internal_only", one.internal_only}};
 }
 
-std::string_view to_string(fetch_outcome::end end) {
+std::string_view to_string(enum fetch_outcome::end end) {
     switch (end) {
         case fetch_outcome::end::complete:
             return "complete";
@@ -136,7 +139,7 @@ int run(std::string_view command) {
     printer into(hold == nullptr ? 0 : hold->as_int64());
     const fetch_request request{text(document, "cookie")};
     print_outcome(command == "follow" ? ldap::follow(*settings, request, into, stop)
-                              : ldap::make_ldap_fetcher(*settings)->fetch(request, into, stop));
+                                      : ldap::make_ldap_fetcher(*settings)->fetch(request, into, stop));
     return 0;
 }
 

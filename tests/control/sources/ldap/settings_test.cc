@@ -13,11 +13,13 @@ namespace {
 
 using testing::HasSubstr;
 
-boost::json::object object_of(const std::string& text) { return boost::json::parse(text).as_object(); }
+boost::json::object object_of(const std::string& text) {
+    return boost::json::parse(text).as_object();
+}
 
 boost::json::object good() {
-    return object_of(R"({"servers": ["dc1.example.com", "dc2.example.com:3269", "[2001:db8::1]:636"], "security": "ldaps",
-        "bind_name": "postern@example.com", "base": "DC=example,DC=com", "filter": "(mail=*)", "exclude": ["svc-*"]})");
+    return object_of(R"json({"servers": ["dc1.example.com", "dc2.example.com:3269", "[2001:db8::1]:636"], "security": "ldaps",
+        "bind_name": "postern@example.com", "base": "DC=example,DC=com", "filter": "(mail=*)", "exclude": ["svc-*"]})json");
 }
 
 TEST(settings, come_back_as_they_were_without_their_secrets) {
@@ -30,7 +32,7 @@ TEST(settings, come_back_as_they_were_without_their_secrets) {
     const boost::json::object shown = to_json(*parsed);
     EXPECT_THAT(boost::json::serialize(shown), testing::Not(HasSubstr("secret!")));
     EXPECT_THAT(boost::json::serialize(shown), testing::Not(HasSubstr("key!")));
-    EXPECT_EQ(parse(shown, {"secret!", "key!"}), parsed);
+    EXPECT_TRUE(*parse(shown, {"secret!", "key!"}) == *parsed);
 }
 
 TEST(settings, every_wrong_member_is_named) {
@@ -62,14 +64,14 @@ TEST(settings, every_wrong_member_is_named) {
     EXPECT_EQ(wrong("changes", R"("delta")"), "changes");
     EXPECT_EQ(wrong("persist", "1"), "persist");
     EXPECT_EQ(wrong("preset", R"("exchnge")"), "preset");
-    EXPECT_EQ(wrong("fliter", R"("(mail=*)")"), "fliter");
+    EXPECT_EQ(wrong("fliter", R"json("(mail=*)")json"), "fliter");
     EXPECT_EQ(wrong("password", R"("x")"), "password");
     EXPECT_EQ(wrong("client_key", R"("x")"), "client_key");
 }
 
 TEST(settings, a_preset_is_where_they_begin) {
     const auto parsed = parse(object_of(
-        R"({"preset": "openldap", "servers": ["ldap.example.com"], "bind_name": "cn=x", "base": "dc=example,dc=com"})"));
+        R"json({"preset": "openldap", "servers": ["ldap.example.com"], "bind_name": "cn=x", "base": "dc=example,dc=com"})json"));
     ASSERT_TRUE(parsed) << parsed.error().text;
     EXPECT_EQ(parsed->filter, "(&(mail=*)(objectClass=person))");
     EXPECT_EQ(parsed->security, security::start_tls);
@@ -87,7 +89,7 @@ TEST(settings, every_preset_needs_no_more_than_a_place_and_a_name) {
         settings.client_certificate = "-----BEGIN CERTIFICATE-----";
         const auto checked = check(settings);
         EXPECT_TRUE(checked) << each.name << ": " << (checked ? "" : checked.error().text);
-        EXPECT_EQ(parse(to_json(settings)), settings) << each.name;
+        EXPECT_TRUE(parse(to_json(settings)).value_or(ldap_settings{}) == settings) << each.name;
     }
 }
 
@@ -99,12 +101,11 @@ TEST(settings, the_fingerprint_changes_with_what_a_fetch_yields_and_with_nothing
     other.answer_timeout_s = 5;
     other.preset = "exchange";
     EXPECT_EQ(other.fingerprint(), one.fingerprint());
-    for (const auto change : {+[](ldap_settings& s) { s.base = "DC=other"; }, +[](ldap_settings& s) { s.filter = "(a=b)"; },
-                              +[](ldap_settings& s) { s.exclude.emplace_back("x"); },
-                              +[](ldap_settings& s) { s.alias_attributes.clear(); },
-                              +[](ldap_settings& s) { s.exclude_disabled = true; },
-                              +[](ldap_settings& s) { s.bind_name = "y"; },
-                              +[](ldap_settings& s) { s.servers.pop_back(); }}) {
+    for (const auto change :
+         {+[](ldap_settings& s) { s.base = "DC=other"; }, +[](ldap_settings& s) { s.filter = "(a=b)"; },
+          +[](ldap_settings& s) { s.exclude.emplace_back("x"); }, +[](ldap_settings& s) { s.alias_attributes.clear(); },
+          +[](ldap_settings& s) { s.exclude_disabled = true; }, +[](ldap_settings& s) { s.bind_name = "y"; },
+          +[](ldap_settings& s) { s.servers.pop_back(); }}) {
         other = one;
         change(other);
         EXPECT_NE(other.fingerprint(), one.fingerprint());

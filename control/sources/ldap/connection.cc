@@ -356,6 +356,7 @@ result<void> connection::bind(const step_observer& observer) {
         case sign_in::certificate:
             mechanism = "EXTERNAL";
             who = "with the client certificate";
+            credentials = {0, password.data()};  // there and empty: the server is not to ask back (RFC 4422 A)
             break;
         case sign_in::anonymous:
             credentials = {0, password.data()};

@@ -18,7 +18,8 @@ boost::json::object object_of(const std::string& text) {
 }
 
 boost::json::object good() {
-    return object_of(R"json({"servers": ["dc1.example.com", "dc2.example.com:3269", "[2001:db8::1]:636"], "security": "ldaps",
+    return object_of(
+        R"json({"servers": ["dc1.example.com", "dc2.example.com:3269", "[2001:db8::1]:636"], "security": "ldaps",
         "bind_name": "postern@example.com", "base": "DC=example,DC=com", "filter": "(mail=*)", "exclude": ["svc-*"]})json");
 }
 

@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "control/sources/ldap/changes.h"
+#include "control/sources/ldap/controls.h"
 
 namespace postern::sources::ldap {
 namespace {
@@ -28,6 +29,19 @@ public:
 };
 
 }  // namespace
+
+result<void> sees_deletions(connection& on, const root_dse& root) {
+    const std::string deleted = "CN=Deleted Objects," + root.context_of(on.settings().base);
+    const auto seen = on.read(deleted, {"objectClass"}, {{oid::show_deleted, "", true}});
+    if (seen && *seen) {
+        return {};
+    }
+    return fail("changes",
+                "the account " + on.settings().bind_name + " may not see " + deleted +
+                    ", so deletions would be missed; give it the right to list it (dsacls) or, for DirSync, the right "
+                    "Replicating Directory Changes, or set changes to none",
+                false);
+}
 
 result<changes_end> apply_changed(connection& on, const root_dse& root, const changed_objects& changed,
                                   entry_reader& into) {

@@ -28,6 +28,9 @@ struct changed_objects {
 result<changes_end> apply_changed(connection& on, const root_dse& root, const changed_objects& changed,
                                   entry_reader& into);
 
+/// Whether the account may see deleted objects; else a failure with step "changes".
+result<void> sees_deletions(connection& on, const root_dse& root);
+
 /// Each `…_start` makes the cookie that a whole read, done after it, goes with. A failure with step "changes": the
 /// server can't, or the account may not. Each `…_changes` moves the cookie on.
 result<sync_cookie> dirsync_start(connection& on, const root_dse& root);

@@ -76,8 +76,14 @@ result<sync_cookie> dirsync_start(connection& on, const root_dse& root) {
         return fail("changes", "the server has no DirSync; set changes to auto", false);
     }
     result<void> ran;
-    // First with all rights; an ordinary account may ask for what it may read.
+    // First with all rights; an ordinary account may ask for what it may read, and that leaves out deletions unless it
+    // may see deleted objects.
     for (const std::int64_t flags : {std::int64_t{0}, dirsync_object_security}) {
+        if (flags != 0) {
+            if (auto seen = sees_deletions(on, root); !seen) {
+                return tl::unexpected(std::move(seen.error()));
+            }
+        }
         sync_cookie cookie;
         cookie.method = change_method::dirsync;
         cookie.flags = flags;

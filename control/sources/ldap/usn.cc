@@ -59,13 +59,8 @@ result<sync_cookie> usn_start(connection& on, const root_dse& root) {
     if (!name) {
         return tl::unexpected(std::move(name.error()));
     }
-    const std::string deleted = "CN=Deleted Objects," + root.context_of(on.settings().base);
-    auto seen = on.read(deleted, {"objectClass"}, {{oid::show_deleted, "", true}});
-    if (!seen || !*seen) {
-        return fail("changes",
-                    "the account " + on.settings().bind_name + " may not see " + deleted +
-                        ", so deletions would be missed; give it that right (dsacls), or set changes to none",
-                    false);
+    if (auto seen = sees_deletions(on, root); !seen) {
+        return tl::unexpected(std::move(seen.error()));
     }
     sync_cookie out;
     out.method = change_method::usn;

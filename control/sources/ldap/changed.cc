@@ -32,8 +32,9 @@ public:
 
 result<void> sees_deletions(connection& on, const root_dse& root) {
     const std::string deleted = "CN=Deleted Objects," + root.context_of(on.settings().base);
-    const auto seen = on.read(deleted, {"objectClass"}, {{oid::show_deleted, "", true}});
-    if (seen && *seen) {
+    // Who may not list it gets its name, and nothing of it.
+    const auto seen = on.read(deleted, {"objectGUID"}, {{oid::show_deleted, "", true}});
+    if (seen && *seen && (*seen)->first("objectguid")) {
         return {};
     }
     return fail("changes",

@@ -1,5 +1,5 @@
-// SipHash of a few words, for the dataplane's tables and sequence numbers, where an attacker chooses the input (Aumasson
-// and Bernstein, 2012). The key is drawn at start.
+// SipHash of a few words, for the dataplane's tables and sequence numbers, where an attacker chooses the input
+// (Aumasson and Bernstein, 2012). The key is drawn at start.
 #pragma once
 
 #include <bit>

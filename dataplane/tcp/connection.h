@@ -78,10 +78,10 @@ static_assert(sizeof(hot_state) == 64);
 
 struct alignas(64) cold_state : shard::timer_wheel::timer {
     shard::connection_info info;
-    std::uint64_t link = 0;                    ///< segment::link of the last valid segment
-    shard::instant deadline = shard::never;    ///< the layer's, or of the end
-    shard::instant resend_at = shard::never;   ///< retransmission, or probe of a closed window
-    shard::instant ack_at = shard::never;      ///< of the delayed ACK
+    std::uint64_t link = 0;                      ///< segment::link of the last valid segment
+    shard::instant deadline = shard::never;      ///< the layer's, or of the end
+    shard::instant resend_at = shard::never;     ///< retransmission, or probe of a closed window
+    shard::instant ack_at = shard::never;        ///< of the delayed ACK
     shard::block_pool::block* output = nullptr;  ///< unacknowledged and unsent octets, from SND.UNA on
     shard::block_pool::block* output_last = nullptr;
     reassembly* early = nullptr;      ///< octets that came out of order
@@ -104,6 +104,7 @@ struct alignas(64) cold_state : shard::timer_wheel::timer {
     std::uint8_t unanswered = 0;  ///< time-outs since the peer was last heard
     shard::admission word = shard::admission::admitted;
 };
-static_assert(sizeof(cold_state) == 192, "256 octets with the hot line: EDGE's 512 an idle connection, session included");
+static_assert(sizeof(cold_state) == 192,
+              "256 octets with the hot line: EDGE's 512 an idle connection, session included");
 
 }  // namespace postern::tcp

@@ -227,12 +227,12 @@ bool endpoint::consistent() const noexcept {
         }
         const std::uint32_t whole =
             queued(k) + (k.h.now == state::syn_received ? 1 : 0) + (k.h.fin_sent != 0 && k.h.now != state::fin_wait_2);
-        const bool ok = room == k.c.output_room && seq_le(k.h.snd_una, k.h.snd_nxt) &&
-                        seq_le(k.h.snd_nxt, k.h.snd_max) && k.h.snd_max - k.h.snd_una <= whole &&
-                        k.h.window_left() <= most_window + (1U << 14) && k.c.offered <= held(k) &&
-                        find_slot(k.c.info.peer, k.c.info.local,
-                                  hash_of(_keys.table, k.c.info.peer, k.c.info.local)) == slot &&
-                        (k.h.snd_una == k.h.snd_max || k.c.resend_at != shard::never);
+        const bool ok =
+            room == k.c.output_room && seq_le(k.h.snd_una, k.h.snd_nxt) && seq_le(k.h.snd_nxt, k.h.snd_max) &&
+            k.h.snd_max - k.h.snd_una <= whole && k.h.window_left() <= most_window + (1U << 14) &&
+            k.c.offered <= held(k) &&
+            find_slot(k.c.info.peer, k.c.info.local, hash_of(_keys.table, k.c.info.peer, k.c.info.local)) == slot &&
+            (k.h.snd_una == k.h.snd_max || k.c.resend_at != shard::never);
         if (!ok) {
             return false;
         }

@@ -1,8 +1,9 @@
-// The TCP endpoint of one shard, sans-IO: segments and time in, segments and the seam's callbacks out. Passive open only.
+// The TCP endpoint of one shard, sans-IO: segments and time in, segments and the seam's callbacks out. Passive open
+// only.
 //
-// RFC 9293 with 1122 4.2, 6528, 5961, 4987, 7323, 6298, 5681, 6582, 3042, 6928, 2018 (as receiver), 1337, 6191, 1191 and
-// 8201. Not: ECN, Fast Open, urgent data (its octets are ordinary ones), MD5 and AO, Nagle, keep-alive (the sessions'
-// deadlines do that).
+// RFC 9293 with 1122 4.2, 6528, 5961, 4987, 7323, 6298, 5681, 6582, 3042, 6928, 2018 (as receiver), 1337, 6191, 1191
+// and 8201. Not: ECN, Fast Open, urgent data (its octets are ordinary ones), MD5 and AO, Nagle, keep-alive (the
+// sessions' deadlines do that).
 //
 // A turn, as `run_turn` (turn.h) makes it: begin_turn; for a burst prepare all, prefetch all, then for each input and
 // the callbacks that `next` names; input_done and the callbacks that are left; next_deadline until there is none;
@@ -133,7 +134,8 @@ private:
     void leave_table(conn k) noexcept;
     void give_back_input(conn k) noexcept;
     void give_back_output(conn k) noexcept;
-    std::uint32_t find_slot(const shard::endpoint& peer, const shard::endpoint& local, std::uint64_t key) const noexcept;
+    std::uint32_t find_slot(const shard::endpoint& peer, const shard::endpoint& local,
+                            std::uint64_t key) const noexcept;
     std::uint32_t milliseconds() const noexcept { return timestamp_clock(_now); }
     void rearm(conn k) noexcept;
     bool under_pressure() const noexcept { return _pool.lent() >= _settings.buffers - _settings.buffers / 8; }

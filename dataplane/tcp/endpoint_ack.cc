@@ -6,7 +6,7 @@
 namespace postern::tcp {
 namespace {
 
-constexpr unsigned duplicates_for_resend = 3;  // RFC 5681 3.2
+constexpr unsigned duplicates_for_resend = 3;        // RFC 5681 3.2
 constexpr std::uint32_t clock_granularity = 10'000;  // microseconds: a tick of the wheel
 
 }  // namespace

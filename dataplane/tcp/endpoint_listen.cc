@@ -25,8 +25,8 @@ bool is_any_ipv4(const shard::endpoint& e) noexcept {
 
 const endpoint::listener* endpoint::listener_for(const shard::endpoint& local) const noexcept {
     for (const listener& l : _listeners) {
-        if (l.at.port == local.port && (l.at.address == local.address || is_any(l.at) ||
-                                        (is_any_ipv4(l.at) && is_ipv4(local)))) {
+        if (l.at.port == local.port &&
+            (l.at.address == local.address || is_any(l.at) || (is_any_ipv4(l.at) && is_ipv4(local)))) {
             return &l;
         }
     }
@@ -149,9 +149,8 @@ void endpoint::syn_arrived(const segment& s, std::uint64_t key, const std::uint3
 }
 
 /// A slot in SYN-RECEIVED with what the SYN's options (or a cookie's) agreed on.
-endpoint::conn endpoint::begin(std::uint32_t slot, const segment& s, const segment_options& options,
-                               const listener& on, const identity& who, std::uint32_t isn,
-                               std::uint64_t key) noexcept {
+endpoint::conn endpoint::begin(std::uint32_t slot, const segment& s, const segment_options& options, const listener& on,
+                               const identity& who, std::uint32_t isn, std::uint64_t key) noexcept {
     const conn k = at(slot);
     k.h.now = state::syn_received;
     ++_half_open;
@@ -215,8 +214,8 @@ void endpoint::answer_with_cookie(const segment& s) noexcept {
                                   .has_window_scale = s.options.has_window_scale,
                                   .sack_permitted = s.options.sack_permitted};
         out.options.has_timestamps = true;
-        out.options.timestamp = cookies::timestamp_with(milliseconds(), said) +
-                                identity_of(_keys.isn, s.peer, s.local).timestamp_offset;
+        out.options.timestamp =
+            cookies::timestamp_with(milliseconds(), said) + identity_of(_keys.isn, s.peer, s.local).timestamp_offset;
         out.options.timestamp_echo = s.options.timestamp;
         out.options.has_window_scale = said.has_window_scale;
         out.options.window_scale = own_scale();

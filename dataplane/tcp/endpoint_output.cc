@@ -186,9 +186,9 @@ bool endpoint::resend_first(conn k) noexcept {
     if (n == 0 && !fin) {
         return true;
     }
-    return send_part(k, 0, n,
-                     static_cast<std::uint8_t>(flag::ack | (n == octets && n != 0 ? flag::psh : 0) |
-                                               (fin ? flag::fin : 0)));
+    return send_part(
+        k, 0, n,
+        static_cast<std::uint8_t>(flag::ack | (n == octets && n != 0 ? flag::psh : 0) | (fin ? flag::fin : 0)));
 }
 
 bool endpoint::send_ack(conn k) noexcept {

@@ -1,5 +1,5 @@
-// Time: the layer's deadlines, delayed ACKs, retransmission (RFC 6298 5), probes of a shut window (RFC 9293 3.8.6.1), the
-// bounds on a connection's end; and path MTU, which like a time-out sends again (RFC 1191, RFC 8201, RFC 5927).
+// Time: the layer's deadlines, delayed ACKs, retransmission (RFC 6298 5), probes of a shut window (RFC 9293 3.8.6.1),
+// the bounds on a connection's end; and path MTU, which like a time-out sends again (RFC 1191, RFC 8201, RFC 5927).
 #include <algorithm>
 #include <array>
 

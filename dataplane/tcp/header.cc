@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "dataplane/shard/endpoint_text.h"
+#include "dataplane/net/checksum.h"
 
 namespace postern::tcp {
 namespace {
@@ -17,58 +17,18 @@ constexpr std::uint8_t option_sack = 5;
 constexpr std::uint8_t option_timestamps = 8;
 constexpr std::uint8_t most_window_scale = 14;  // RFC 7323 2.3
 
-constexpr std::uint16_t get16(const std::uint8_t* p) noexcept {
-    return static_cast<std::uint16_t>(p[0] << 8 | p[1]);
-}
-constexpr std::uint32_t get32(const std::uint8_t* p) noexcept {
-    return std::uint32_t{get16(p)} << 16 | get16(p + 2);
-}
-constexpr void put16(std::uint8_t* p, std::uint16_t v) noexcept {
-    p[0] = static_cast<std::uint8_t>(v >> 8);
-    p[1] = static_cast<std::uint8_t>(v);
-}
-constexpr void put32(std::uint8_t* p, std::uint32_t v) noexcept {
-    put16(p, static_cast<std::uint16_t>(v >> 16));
-    put16(p + 2, static_cast<std::uint16_t>(v));
-}
+constexpr std::uint8_t protocol_tcp = 6;
 
-/// Adds 16-bit words in network order; an odd last octet is padded with a zero.
-std::uint64_t add(std::uint64_t sum, std::span<const std::uint8_t> octets) noexcept {
-    std::size_t i = 0;
-    for (; i + 4 <= octets.size(); i += 4) {
-        sum += get32(octets.data() + i);
-    }
-    if (i + 2 <= octets.size()) {
-        sum += get16(octets.data() + i);
-        i += 2;
-    }
-    if (i < octets.size()) {
-        sum += std::uint64_t{octets[i]} << 8;
-    }
-    return sum;
-}
-
-std::uint16_t fold(std::uint64_t sum) noexcept {
-    while (sum > 0xffff) {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    return static_cast<std::uint16_t>(sum);
-}
-
-/// RFC 9293 3.1, RFC 8200 8.1: a mapped address counts as the IPv4 address that it is; its prefix is not summed.
-std::uint64_t pseudo_header(const shard::endpoint& from, const shard::endpoint& to, std::size_t size) noexcept {
-    constexpr std::uint64_t protocol_tcp = 6;
-    const std::size_t skip = is_ipv4(from) ? 12 : 0;
-    std::uint64_t sum = protocol_tcp + size;
-    sum = add(sum, std::span(from.address).subspan(skip));
-    return add(sum, std::span(to.address).subspan(skip));
+void put32(std::uint8_t* at, std::uint32_t value) noexcept {
+    net::write16(at, static_cast<std::uint16_t>(value >> 16));
+    net::write16(at + 2, static_cast<std::uint16_t>(value));
 }
 
 void read_option(segment_options& to, std::uint8_t kind, std::span<const std::uint8_t> value) noexcept {
     switch (kind) {
         case option_mss:
             if (value.size() == 2) {
-                to.mss = get16(value.data());
+                to.mss = net::read16(value.data());
             }
             break;
         case option_window_scale:
@@ -86,15 +46,15 @@ void read_option(segment_options& to, std::uint8_t kind, std::span<const std::ui
             if (!value.empty() && value.size() % 8 == 0 && value.size() / 8 <= most_sack_blocks) {
                 to.sack_blocks = static_cast<std::uint8_t>(value.size() / 8);
                 for (std::size_t i = 0; i < to.sack_blocks; ++i) {
-                    to.sack[i] = {get32(value.data() + 8 * i), get32(value.data() + 8 * i + 4)};
+                    to.sack[i] = {net::read32(value.data() + 8 * i), net::read32(value.data() + 8 * i + 4)};
                 }
             }
             break;
         case option_timestamps:
             if (value.size() == 8) {
                 to.has_timestamps = true;
-                to.timestamp = get32(value.data());
-                to.timestamp_echo = get32(value.data() + 4);
+                to.timestamp = net::read32(value.data());
+                to.timestamp_echo = net::read32(value.data() + 4);
             }
             break;
         default:
@@ -131,7 +91,7 @@ std::uint8_t* write_options(const segment_options& o, std::uint8_t* p) noexcept 
     if (o.mss != 0) {
         p[0] = option_mss;
         p[1] = 4;
-        put16(p + 2, o.mss);
+        net::write16(p + 2, o.mss);
         p += 4;
     }
     if (o.has_timestamps || o.sack_permitted) {
@@ -171,8 +131,7 @@ std::uint8_t* write_options(const segment_options& o, std::uint8_t* p) noexcept 
 }  // namespace
 
 tl::expected<segment, header_error> read_segment(const shard::endpoint& from, const shard::endpoint& to,
-                                                 std::span<const std::uint8_t> octets,
-                                                 checksum_state state) noexcept {
+                                                 std::span<const std::uint8_t> octets, checksum_state state) noexcept {
     if (octets.size() < least_header) {
         return tl::unexpected(header_error::too_short);
     }
@@ -189,15 +148,15 @@ tl::expected<segment, header_error> read_segment(const shard::endpoint& from, co
     segment s;
     s.peer = from;
     s.local = to;
-    s.peer.port = get16(octets.data());
-    s.local.port = get16(octets.data() + 2);
+    s.peer.port = net::read16(octets.data());
+    s.local.port = net::read16(octets.data() + 2);
     if (s.peer.port == 0 || s.local.port == 0) {
         return tl::unexpected(header_error::no_port);
     }
-    s.seq = get32(octets.data() + 4);
-    s.ack = get32(octets.data() + 8);
+    s.seq = net::read32(octets.data() + 4);
+    s.ack = net::read32(octets.data() + 8);
     s.flags = octets[13] & 0x3f;
-    s.window = get16(octets.data() + 14);
+    s.window = net::read16(octets.data() + 14);
     if (offset > least_header && !read_options(s.options, octets.subspan(least_header, offset - least_header))) {
         return tl::unexpected(header_error::bad_options);
     }
@@ -217,13 +176,13 @@ std::size_t write_segment(const outgoing& s, std::span<std::uint8_t> out, checks
         return 0;
     }
     std::uint8_t* p = out.data();
-    put16(p, s.local.port);
-    put16(p + 2, s.peer.port);
+    net::write16(p, s.local.port);
+    net::write16(p + 2, s.peer.port);
     put32(p + 4, s.seq);
     put32(p + 8, s.ack);
     p[12] = static_cast<std::uint8_t>(head / 4 << 4);
     p[13] = s.flags;
-    put16(p + 14, s.window);
+    net::write16(p + 14, s.window);
     put32(p + 16, 0);  // checksum, urgent pointer
     p = write_options(s.options, p + least_header);
     for (const std::span<const char> part : s.payload) {
@@ -231,14 +190,20 @@ std::size_t write_segment(const outgoing& s, std::span<std::uint8_t> out, checks
         p += part.size();
     }
     const std::uint16_t sum =
-        by == checksum_by::nic ? fold(pseudo_header(s.local, s.peer, size)) : checksum(s.local, s.peer, out.first(size));
-    put16(out.data() + 16, sum);
+        by == checksum_by::software
+            ? checksum(s.local, s.peer, out.first(size))
+            : static_cast<std::uint16_t>(
+                  ~net::checksum_sum().add_pseudo(s.local.address, s.peer.address, protocol_tcp, size).complement());
+    net::write16(out.data() + 16, sum);
     return size;
 }
 
 std::uint16_t checksum(const shard::endpoint& from, const shard::endpoint& to,
                        std::span<const std::uint8_t> octets) noexcept {
-    return static_cast<std::uint16_t>(~fold(add(pseudo_header(from, to, octets.size()), octets)));
+    return net::checksum_sum()
+        .add_pseudo(from.address, to.address, protocol_tcp, octets.size())
+        .add(octets)
+        .complement();
 }
 
 }  // namespace postern::tcp

@@ -1,4 +1,5 @@
-// The TCP header: octets to `segment`, `outgoing` to octets, and the checksum. RFC 9293 3.1 and 3.2, RFC 7323, RFC 2018.
+// The TCP header: octets to `segment`, `outgoing` to octets, and the checksum. RFC 9293 3.1 and 3.2, RFC 7323, RFC
+// 2018.
 //
 // Options of known kind and wrong length are passed over; a list that cannot be walked (a length below 2 or beyond the
 // header) spoils the segment. Of an option that stands twice the last counts.

@@ -103,13 +103,13 @@ void reassembly::forget_before(shard::block_pool& pool, std::uint32_t next) noex
         if (_pages[i] == nullptr) {
             continue;
         }
-        const bool needed = std::any_of(_ranges.begin(), _ranges.begin() + static_cast<std::ptrdiff_t>(_count),
-                                        [&](seq_range r) {
-                                            const std::uint32_t from = page_of(r.begin);
-                                            const std::uint32_t pages = page_of(r.end - 1) - from;
-                                            const std::size_t ahead = (i + most_pages - from % most_pages) % most_pages;
-                                            return ahead <= pages;
-                                        });
+        const bool needed =
+            std::any_of(_ranges.begin(), _ranges.begin() + static_cast<std::ptrdiff_t>(_count), [&](seq_range r) {
+                const std::uint32_t from = page_of(r.begin);
+                const std::uint32_t pages = page_of(r.end - 1) - from;
+                const std::size_t ahead = (i + most_pages - from % most_pages) % most_pages;
+                return ahead <= pages;
+            });
         if (!needed) {
             pool.give_back(_pages[i]);
             _pages[i] = nullptr;

@@ -1,8 +1,8 @@
 // Octets of one connection that arrived before others, until the hole in front of them is filled. RFC 9293 3.10.7.4,
 // RFC 2018.
 //
-// The receive window is cut into pages of a small block each, at fixed places of the sequence space, so that a window of
-// one-octet segments pins no more blocks than one of full segments. What is there is a list of ranges, the one that
+// The receive window is cut into pages of a small block each, at fixed places of the sequence space, so that a window
+// of one-octet segments pins no more blocks than one of full segments. What is there is a list of ranges, the one that
 // changed last first: that is the order in which SACK wants them. The object itself lies in a small block too.
 #pragma once
 
@@ -27,8 +27,9 @@ public:
     /// Gives all blocks back, its own too.
     void release(shard::block_pool& pool) noexcept;
 
-    /// Copies octets that begin at `seq`. `next` is the first number that is missing; nothing at or before it is stored,
-    /// and nothing beyond `next` + 192 KiB may be. False: nothing was stored for want of a block or of a free range.
+    /// Copies octets that begin at `seq`. `next` is the first number that is missing; nothing at or before it is
+    /// stored, and nothing beyond `next` + 192 KiB may be. False: nothing was stored for want of a block or of a free
+    /// range.
     bool store(shard::block_pool& pool, std::uint32_t next, std::uint32_t seq, std::span<const char> octets) noexcept;
 
     /// The octets at `next` that lie together in one page; empty: there are none.

@@ -18,8 +18,8 @@ class slot_array {
 public:
     /// Throws std::system_error if the address space is not there.
     explicit slot_array(std::size_t n) : _octets(n * sizeof(T)) {
-        void* const at = ::mmap(nullptr, _octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-                                -1, 0);
+        void* const at =
+            ::mmap(nullptr, _octets, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (at == MAP_FAILED) {
             throw std::system_error(errno, std::generic_category(), "cannot map the connections' memory");
         }

@@ -1,7 +1,7 @@
 // Connections in TIME-WAIT: 32 octets each, index included, in a ring in the order of their end. RFC 9293 3.3.2, 3.6.1.
 //
-// Known by their 64-bit keyed hash alone: two pairs of ends that share one are a chance of 2^-64. All stay equally long,
-// so the oldest is the first to expire, and the one that goes when the ring is full.
+// Known by their 64-bit keyed hash alone: two pairs of ends that share one are a chance of 2^-64. All stay equally
+// long, so the oldest is the first to expire, and the one that goes when the ring is full.
 #pragma once
 
 #include <cstddef>

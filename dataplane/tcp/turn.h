@@ -1,6 +1,7 @@
 // One turn of a shard over the TCP endpoint: a burst of segments in, the session layer's callbacks, segments out.
 //
-//     run_turn(endpoint, sessions, now, burst);          // burst: std::span<const segment>, frames alive until it returns
+//     run_turn(endpoint, sessions, now, burst);          // burst: std::span<const segment>, frames alive until it
+//     returns
 #pragma once
 
 #include <array>

@@ -258,8 +258,7 @@ void opener::take_ack(const tcp::segment& s) {
         _out.erase(0, std::min<std::size_t>(acked, _out.size()));
         _snd_una = s.ack;
         _snd_nxt = tcp::seq_max(_snd_nxt, s.ack);
-        _cwnd += _cwnd < _ssthresh ? acked
-                                   : std::max<std::uint32_t>(std::uint32_t{_mss} * _mss / _cwnd, 1);
+        _cwnd += _cwnd < _ssthresh ? acked : std::max<std::uint32_t>(std::uint32_t{_mss} * _mss / _cwnd, 1);
         if (_timestamps && s.options.timestamp_echo != 0) {
             const std::uint32_t rtt = clock() - s.options.timestamp_echo;
             _rto = std::max<shard::instant>(_options.rto_least, std::chrono::milliseconds(2 * rtt));

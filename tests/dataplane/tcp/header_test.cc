@@ -212,8 +212,8 @@ TEST(header, a_list_of_options_that_cannot_be_walked_spoils_the_segment) {
 
 TEST(header, options_of_the_wrong_length_are_passed_over) {
     const std::vector<std::vector<std::uint8_t>> lists = {
-        {2, 2}, {2, 3, 5}, {2, 6, 5, 0xb4, 0, 0}, {3, 2}, {3, 4, 7, 7}, {4, 3, 0}, {8, 2}, {8, 4, 0, 0}, {5, 2},
-        {5, 6, 0, 0, 0, 1}, {99, 2}, {99, 6, 1, 2, 3, 4},
+        {2, 2},       {2, 3, 5}, {2, 6, 5, 0xb4, 0, 0}, {3, 2},  {3, 4, 7, 7},        {4, 3, 0}, {8, 2},
+        {8, 4, 0, 0}, {5, 2},    {5, 6, 0, 0, 0, 1},    {99, 2}, {99, 6, 1, 2, 3, 4},
     };
     for (const auto& list : lists) {
         auto behind = list;

@@ -484,8 +484,8 @@ private:
             } else if (what == "want" || what == "unwant") {
                 probe.transport_of.want_read(c, what == "want");
             } else if (what == "deadline") {
-                probe.transport_of.set_deadline(c, probe.transport_of.now() +
-                                                       std::chrono::milliseconds(std::stoi(text) * 1000));
+                probe.transport_of.set_deadline(
+                    c, probe.transport_of.now() + std::chrono::milliseconds(std::stoi(text) * 1000));
             } else {
                 complain("layer: no such verb");
             }

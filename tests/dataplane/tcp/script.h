@@ -6,9 +6,9 @@
 //     > S. 0:0(0) ack 1 <…>        the next that the endpoint sent; `win`, `<…>` are compared if they stand there
 //     > nothing                    it sent nothing more (so must it be before every `<`, `+` and at the end)
 //     + 1.5                        so many seconds pass
-//     layer say TEXT | finish | abort | want | unwant | deadline SECONDS      what the session does, in a turn of its own
-//     layer reply TEXT | consume N | all                  what it does from now on when octets are offered
-//     ? opened | opened early | opened refused | read TEXT | closed | reset | deadline | writable | nothing
+//     layer say TEXT | finish | abort | want | unwant | deadline SECONDS      what the session does, in a turn of its
+//     own layer reply TEXT | consume N | all                  what it does from now on when octets are offered ? opened
+//     | opened early | opened refused | read TEXT | closed | reset | deadline | writable | nothing
 //                                  the next callback that the session had
 //     client NAME [v6] [isn N]     from here on another client speaks (a port of its own); NAME a is there at start
 //     icmp MTU seq N [size N]      an ICMP error quotes a segment of ours

@@ -39,7 +39,10 @@ struct tamper_rule {
 class simulator {
 public:
     explicit simulator(const network& n, const settings& s = {})
-        : _network(n), _random(n.seed), _limits({&_usual, 1}), _tcp(_listeners, _limits, _to_client, s, fixed_secrets, _now) {}
+        : _network(n),
+          _random(n.seed),
+          _limits({&_usual, 1}),
+          _tcp(_listeners, _limits, _to_client, s, fixed_secrets, _now) {}
 
     endpoint& tcp() { return _tcp; }
     shard::probe<endpoint>& layer() { return _layer; }

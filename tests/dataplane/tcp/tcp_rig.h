@@ -75,7 +75,9 @@ public:
         p.opener->connect(_now);
         return _peers.size() - 1;
     }
-    void send(std::size_t i, std::string_view octets) { _peers[i]->opener->send(_peers[i]->codec.to_wire(octets), _now); }
+    void send(std::size_t i, std::string_view octets) {
+        _peers[i]->opener->send(_peers[i]->codec.to_wire(octets), _now);
+    }
     void close(std::size_t i) { _peers[i]->opener->close(_now); }
     void reset(std::size_t i) { _peers[i]->opener->abort(_now); }
     void read(std::size_t i, bool yes) { _peers[i]->opener->read(yes, _now); }

@@ -10,15 +10,22 @@ state=${POSTERN_STATE:-$root/state}
 smtp=${POSTERN_SMTP:-127.0.0.1:2025}
 http=${POSTERN_HTTP:-127.0.0.1:8025}
 downstream=${POSTERN_DOWNSTREAM:-127.0.0.1:2026}
+dpdk=
+transport=sockets
+# Over a port of its own: whose network this machine's kernel is in, as a client, by the other end of the TAP device.
+namespace=postern-up
+device=postern0
 
 usage() {
     cat <<TEXT
-usage: ./dev up [--state FOLDER] [--smtp ADDRESS:PORT] [--http ADDRESS:PORT] [--downstream ADDRESS:PORT]
+usage: ./dev up [--dpdk] [--state FOLDER] [--smtp ADDRESS:PORT] [--http ADDRESS:PORT] [--downstream ADDRESS:PORT]
 
   --state FOLDER       where everything is kept (POSTERN_STATE; default ./state); it may hold other files
   --smtp               where the edge listens (POSTERN_SMTP; default 127.0.0.1:2025)
   --http               the API and status page, on a loopback address (POSTERN_HTTP; default 127.0.0.1:8025)
   --downstream         the mail server behind it (POSTERN_DOWNSTREAM; default 127.0.0.1:2026)
+  --dpdk               SMTP on a port of Postern's own (DPDK, net_tap) with its own TCP, at 192.0.2.1:25. The client is this
+                       machine's kernel in the network namespace postern-up, which is made for it and goes with it
 
 Prints 'ready' on a line of its own when all answers. Ctrl-C or SIGTERM stops it. A second start on the same state goes on with its lists.
 The state folder is made passable for other users (mode 0711 at least): edge and mail server run unprivileged.
@@ -30,6 +37,12 @@ die() { printf './dev up: %s\n' "$*" >&2; exit 1; }
 while [[ $# -gt 0 ]]; do
     case $1 in
         --help | -h) usage; exit 0 ;;
+        --dpdk)
+            dpdk=yes
+            transport=dpdk
+            smtp=192.0.2.1:25
+            shift
+            ;;
         --state | --smtp | --http | --downstream)
             [[ $# -ge 2 ]] || die "$1 needs a value; see ./dev up --help"
             declare "${1#--}=$2"
@@ -88,6 +101,7 @@ stop_all() {
     for name in follow control edge downstream; do
         stop "$name"
     done
+    [[ -z $dpdk ]] || ip netns del "$namespace" 2> /dev/null || true
 }
 
 # A start that was killed (kill -9) may have left its children: end those that the pid files name, if they are still ours.
@@ -140,8 +154,14 @@ reply_for() {
     echo "$code"
 }
 
-answers() { [[ $(reply_for "$1") == "$2" ]]; }
-edge_answers() { (exec 3<> "/dev/tcp/${smtp%:*}/${smtp##*:}" && read -r -t 5 line <&3 && [[ $line == 220* ]]); }
+greets() { (exec 3<> "/dev/tcp/${smtp%:*}/${smtp##*:}" && read -r -t 5 line <&3 && [[ $line == 220* ]]); }
+
+# as_client FUNCTION WORD…: one of the two above, where the edge's clients are.
+client=()
+as_client() { "${client[@]}" bash -c "smtp=$smtp; $(declare -f "$1"); \"\$@\"" client "$@"; }
+
+answers() { [[ $(as_client reply_for "$1") == "$2" ]]; }
+edge_answers() { as_client greets; }
 control_answers() { curl -fsS -o /dev/null "http://$http/healthz"; }
 downstream_answers() { (exec 3<> "/dev/tcp/${downstream%:*}/${downstream##*:}" && read -r -t 5 line <&3 && [[ $line == 220* ]]); }
 
@@ -156,6 +176,7 @@ user = "nobody"
 state = "edge"
 tables = "tables"
 socket = "run/edge.sock"
+transport = "$transport"
 
 [[listener]]
 address = "${smtp%:*}"
@@ -163,6 +184,14 @@ port = ${smtp##*:}
 
 [limits]
 connections_per_source = 20000
+TOML
+    [[ -z $dpdk ]] || cat >> "$state/edge.toml" <<TOML
+
+[port]
+device = "net_tap0,iface=$device"
+mac = "02:00:00:00:00:01"
+addresses = ["192.0.2.1/24", "2001:db8::1/64"]
+memory_mib = 128
 TOML
     cat > "$state/control.toml" <<TOML
 # Written by ./dev up at each start. control/daemon/control.toml says what each key does.
@@ -196,8 +225,24 @@ load_sample() {
     ctl domain mode example.com enforce > /dev/null
 }
 
+# The kernel's end of the TAP device, once the edge has made it, in a namespace of its own.
+make_namespace() {
+    ip netns del "$namespace" 2> /dev/null || true
+    ip netns add "$namespace"
+    client=(ip netns exec "$namespace")
+}
+attach_client() {
+    # Not before the edge has finished with it, which it shows by its socket.
+    [[ -S $state/run/edge.sock ]] && ip link set "$device" netns "$namespace" &&
+        "${client[@]}" ip addr add 192.0.2.9/24 dev "$device" &&
+        "${client[@]}" ip -6 addr add 2001:db8::9/64 dev "$device" nodad &&
+        "${client[@]}" ip link set "$device" up
+}
+
 end_leftovers
-for place in smtp http downstream; do
+places=(smtp http downstream)
+[[ -z $dpdk ]] || places=(http downstream)
+for place in "${places[@]}"; do
     port_is_free "${!place}" || die "${!place} is in use; give --$place another address and port"
 done
 trap 'stop_all' EXIT
@@ -205,7 +250,10 @@ trap 'echo; echo "stopping" >&2; exit 0' INT TERM
 
 write_configuration
 start downstream "$here/downstream.sh" "$state/downstream" "${downstream%:*}" "${downstream##*:}" "$state/delivered"
+[[ -z $dpdk ]] || make_namespace
+rm -f "$state/run/edge.sock"
 start edge "$bin/postern-edge" --config "$state/edge.toml"
+[[ -z $dpdk ]] || until_true 30 edge "the edge makes the device $device" attach_client
 until_true 30 edge "the edge answers on $smtp" edge_answers
 start control "$bin/postern-control" --config "$state/control.toml"
 until_true 30 control "control answers on http://$http" control_answers
@@ -214,6 +262,7 @@ load_sample
 until_true 30 edge "alice@example.com is accepted" answers alice@example.com 250
 until_true 30 edge "nobody@example.com is rejected" answers nobody@example.com 550
 
+inside=${client[*]:+${client[*]} }
 command="$bin/posternctl --url http://$http --token-file $state/control/admin.token"
 cat <<TEXT
 
@@ -224,14 +273,14 @@ Postern runs.
   state and logs  $state, $state/log/
 
 Three things to try, in another terminal:
-  a valid recipient:     printf 'Subject: hello\r\n\r\nhello\r\n' | curl -sS smtp://$smtp --mail-from you@elsewhere.example --mail-rcpt alice@example.com -T - && ls $state/delivered
-  a stranger:            printf 'Subject: hello\r\n\r\nhello\r\n' | curl -sSv smtp://$smtp --mail-from you@elsewhere.example --mail-rcpt nobody@example.com -T - 2>&1 | grep '^< 550'
+  a valid recipient:     printf 'Subject: hello\r\n\r\nhello\r\n' | ${inside}curl -sS smtp://$smtp --mail-from you@elsewhere.example --mail-rcpt alice@example.com -T - && ls $state/delivered
+  a stranger:            printf 'Subject: hello\r\n\r\nhello\r\n' | ${inside}curl -sSv smtp://$smtp --mail-from you@elsewhere.example --mail-rcpt nobody@example.com -T - 2>&1 | grep '^< 550'
   an import:             printf 'email\nerin@example.com\n' > more.csv && $command import more.csv --domain example.com --yes
 
 ready
 TEXT
 
-setsid tail -n 0 -q -F "$state"/log/{edge,control}.log "$state/downstream/mail.log" 2> /dev/null 9>&- &
+setsid tail --pid=$$ -n 0 -q -F "$state"/log/{edge,control}.log "$state/downstream/mail.log" 2> /dev/null 9>&- &
 running[follow]=$!
 while alive edge && alive control && alive downstream; do
     sleep 0.5

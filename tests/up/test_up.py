@@ -10,6 +10,7 @@ import time
 
 import pytest
 from downstream import wait_until
+from lib import tap
 from postern import free_port
 from smtp import Client, rcpt_reply
 
@@ -21,8 +22,9 @@ pytestmark = pytest.mark.release
 class Up:
     """One run of the start script on its own ports."""
 
-    def __init__(self, state, binaries):
+    def __init__(self, state, binaries, *options):
         self.state = state
+        self.options = options
         self.smtp, self.http, self.downstream = free_port(), free_port(), free_port()
         self.binaries = binaries
         self.output = state.parent / "up.out"
@@ -32,7 +34,7 @@ class Up:
         with open(self.output, "wb") as out:
             self.process = subprocess.Popen(
                 ["bash", ROOT / "image/up/up.sh", "--smtp", f"127.0.0.1:{self.smtp}", "--http", f"127.0.0.1:{self.http}", "--downstream",
-                 f"127.0.0.1:{self.downstream}"], stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+                 f"127.0.0.1:{self.downstream}", *self.options], stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
         wait_until(lambda: "ready" in self.lines() or self.process.poll() is not None, 90, "ready")
         assert self.process.poll() is None, self.output.read_text()
         return self
@@ -109,3 +111,21 @@ def test_children_of_a_killed_start_are_ended_by_the_next(tmp_path, binaries):
         assert rcpt_reply(again.smtp, "alice@example.com").startswith("250")
         time.sleep(0.1)
         assert not [process for process in children if pathlib.Path(f"/proc/{process}/exe").exists()]
+
+
+@pytest.mark.skipif(bool(tap.possible()), reason=tap.possible() or "-")
+def test_up_over_a_port_of_its_own(tmp_path, binaries):
+    up = Up(tmp_path / "state", binaries, "--dpdk")
+    up.start()
+    try:
+        message = tmp_path / "message"
+        message.write_bytes(b"Subject: hello\r\n\r\nhello\r\n")
+        send = ["ip", "netns", "exec", "postern-up", "curl", "-sSv", "--max-time", "20", "smtp://192.0.2.1:25", "--mail-from", "you@elsewhere.example"]
+        subprocess.run([*send, "--mail-rcpt", "alice@example.com", "-T", message], check=True, capture_output=True)
+        wait_until(lambda: len(list((up.state / "delivered").iterdir())) == 1, 20, "a file")
+        refused = subprocess.run([*send, "--mail-rcpt", "nobody@example.com", "-T", message], capture_output=True, text=True, check=False)
+        assert "550 5.1.1 Invalid recipient" in refused.stderr
+    finally:
+        status, left = up.stop(signal.SIGTERM)
+    assert status == 0 and not left
+    assert "postern-up" not in subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout.split()

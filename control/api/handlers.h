@@ -74,6 +74,12 @@ answer<response> explain(service&, call&);
 answer<response> get_openapi(service&, call&);
 answer<response> get_health(service&, call&);
 
+// handlers_recent.cc
+answer<response> list_recent_recipients(service&, directory::reader&, call&);
+answer<response> get_readiness(service&, call&);
+answer<response> get_what_if(service&, call&);
+answer<response> ask_what_if(service&, call&);
+
 // metrics.cc, status_page.cc
 answer<response> get_metrics(service&, call&);
 answer<response> get_status_page(service&, call&);

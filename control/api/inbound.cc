@@ -38,13 +38,18 @@ directory::result<std::string> probe_domain(const directory::reader& in, std::ui
 
 }  // namespace
 
-probe_standing last_probe(const directory::route& of) {
+boost::json::object probe_object(const directory::route& of) {
     boost::json::error_code error;
-    const boost::json::value parsed = boost::json::parse(of.probe, error);
+    boost::json::value parsed = boost::json::parse(of.probe, error);
     if (of.probe.empty() || error || !parsed.is_object()) {
         return {};
     }
-    return {flag_of(parsed.get_object(), "usable"), flag_of(parsed.get_object(), "loops")};
+    return std::move(parsed.get_object());
+}
+
+probe_standing last_probe(const directory::route& of) {
+    const boost::json::object probe = probe_object(of);
+    return {flag_of(probe, "usable"), flag_of(probe, "loops")};
 }
 
 directory::result<probe::finding> probe_route(directory::store& store, const probe::prober& prober, std::uint32_t id,

@@ -1,6 +1,7 @@
 // Probing a kept inbound server: run, record, and again every day (formats: "It is repeated daily").
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -14,6 +15,9 @@ namespace postern::api {
 /// Probes the route's hosts (no transaction is held meanwhile) and records what was found.
 directory::result<probe::finding> probe_route(directory::store& store, const probe::prober& prober, std::uint32_t id,
                                               const directory::actor& by);
+
+/// The route's last recorded probe; empty: none.
+boost::json::object probe_object(const directory::route& of);
 
 struct probe_standing {
     bool usable = false;

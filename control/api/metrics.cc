@@ -8,6 +8,7 @@
 #include "control/api/encode.h"
 #include "control/api/handlers.h"
 #include "control/directory/domains.h"
+#include "control/recent/recent_store.h"
 
 namespace postern::api {
 namespace {
@@ -168,6 +169,16 @@ answer<response> get_metrics(service& with, call& of) {
     out.one("postern_change_published", "gauge", "Last change in the last generation.", status.seq);
     out.one("postern_bases_built_total", "counter", "Bases built since the start.", status.bases_built);
     out.one("postern_overlays_built_total", "counter", "Overlays built since the start.", status.overlays_built);
+    if (with.recent != nullptr) {
+        const auto seen = with.recent->counts();
+        if (!seen) {
+            return failure(seen);
+        }
+        out.one("postern_recent_recipients", "gauge", "Distinct recent recipients that are kept.", seen->addresses);
+        out.one("postern_recent_events_total", "counter", "Recipients told by the edges.", seen->events);
+        out.one("postern_recent_dropped_total", "counter", "Recent recipients dropped over the limit.", seen->dropped);
+        out.one("postern_recent_lost_total", "counter", "Recipients that the edges overwrote or missed.", seen->lost);
+    }
     add_edges(with, status, out);
     response made;
     made.content_type = "text/plain; version=0.0.4; charset=utf-8";

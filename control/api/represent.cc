@@ -216,6 +216,8 @@ object represent(const probe::finding& of) {
         host["usable"] = each.usable;
         host["loops"] = each.loops;
         host["catch_all"] = each.catch_all ? value(*each.catch_all) : value(nullptr);
+        host["postmaster"] = each.postmaster ? value(*each.postmaster) : value(nullptr);
+        host["abuse"] = each.abuse ? value(*each.abuse) : value(nullptr);
         host["extensions"] = std::move(extensions);
         host["steps"] = std::move(steps);
         hosts.push_back(std::move(host));

@@ -38,6 +38,11 @@ const auto table = std::to_array<route>({
     {patch, "/v1/domains/{domain}", admin, memory, edit_domain},
     {del, "/v1/domains/{domain}", admin, none, remove_domain},
 
+    {get, "/v1/domains/{domain}/recent-recipients", reader, none, list_recent_recipients},
+    {get, "/v1/domains/{domain}/readiness", reader, none, get_readiness},
+    {get, "/v1/domains/{domain}/what-if", reader, none, get_what_if},
+    {post, "/v1/domains/{domain}/what-if", reader, upload, ask_what_if},
+
     {get, "/v1/domain-aliases", reader, none, list_domain_aliases},
     {post, "/v1/domain-aliases", admin, memory, add_domain_alias},
     {get, "/v1/domain-aliases/{domain_alias}", reader, none, get_domain_alias},
@@ -123,7 +128,8 @@ bool may_wait(const route& of) {
     }
     const auto* const plain = std::get_if<plain_handler>(&of.handler);
     return plain != nullptr && (*plain == &probe_inbound_server || *plain == &explain || *plain == &get_metrics ||
-                                *plain == &export_mailboxes);
+                                *plain == &export_mailboxes || *plain == &get_readiness || *plain == &get_what_if ||
+                                *plain == &ask_what_if);
 }
 
 }  // namespace postern::api

@@ -18,6 +18,10 @@
 #include "control/probe/prober.h"
 #include "control/publish/publisher.h"
 
+namespace postern::recent {
+class recent_store;
+}
+
 namespace postern::api {
 
 class import_jobs;
@@ -31,6 +35,7 @@ struct service {
     std::vector<publish::edge_address> edges;
     directory::timestamp started = 0;
     std::function<server_counters()> http_counters;
+    recent::recent_store* recent = nullptr;  ///< null: not kept
 };
 
 struct call {

@@ -14,6 +14,9 @@ void add_list_commands(CLI::App& to, context& with);     ///< mailbox, alias, gr
 void add_import_commands(CLI::App& to, context& with);   ///< import, export
 void add_system_commands(CLI::App& to, context& with);   ///< explain, status, token, history, generations
 
+/// `posternctl domain ready`, `what-if`, `recent`.
+void add_recent_commands(CLI::App& domain, context& with);
+
 /// `posternctl import`, also as `mailbox import`.
 void add_import_command(CLI::App& to, context& with);
 

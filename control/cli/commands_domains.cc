@@ -235,6 +235,7 @@ void add_domain_commands(CLI::App& to, context& with) {
     remove->add_flag("--with-addresses", of->with_addresses, "with all its addresses and aliases");
     remove->callback([&with, of] { remove_domain(with, *of); });
 
+    add_recent_commands(*domain, with);
     add_alias_commands(*domain, with, of);
     add_organisation_commands(to, with);
 }

@@ -175,6 +175,7 @@ tl::expected<configuration, std::vector<std::string>> parse_configuration(std::s
         read_api(root.table("api"), out, folder);
         read_publish(root.table("publish"), out.publish);
         read_probe(root.table("probe"), out.probe);
+        root.table("recent").number<std::uint64_t>("recipients", out.recent_recipients.limit, 0, 100'000'000);
         constexpr std::array levels{process::level::debug, process::level::info, process::level::warn,
                                     process::level::error};
         std::size_t level = 1;

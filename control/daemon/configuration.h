@@ -11,6 +11,7 @@
 #include "control/api/http_server.h"
 #include "control/probe/prober.h"
 #include "control/publish/publisher.h"
+#include "control/recent/recent_store.h"
 
 namespace postern::daemon {
 
@@ -21,9 +22,11 @@ struct configuration {
     api::server_options api;
     publish::publisher_options publish;
     probe::prober_options probe;
+    recent::recent_options recent_recipients;
     process::level log_level = process::level::info;
 
     std::string database() const { return state + "/directory.db"; }
+    std::string recent() const { return state + "/recent.db"; }
     std::string uploads() const { return state + "/uploads"; }
     std::string token_file() const { return state + "/admin.token"; }
 };

@@ -3,6 +3,7 @@
 #include <csignal>
 #include <exception>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "control/daemon/privileges.h"
 #include "control/directory/domains.h"
 #include "control/directory/store.h"
+#include "control/recent/collector.h"
 
 namespace {
 
@@ -105,11 +107,24 @@ int run(const daemon::configuration& settings) {
     if (!publisher) {
         return cannot_start(publisher.error().text);
     }
+    const auto recent = recent::recent_store::open(settings.recent(), settings.recent_recipients);
+    if (!recent) {
+        process::log(process::level::error, "recent_recipients_not_kept", {{"reason", recent.error().text}});
+    }
+    std::optional<recent::collector> collector;
+    if (recent) {
+        collector.emplace(**recent, settings.publish.edges);
+    }
     probe::prober prober(settings.probe);
     const api::daily_probes daily(**store, prober);
-    api::service service{**store, **publisher, **imports, prober, settings.publish.edges, (*store)->now(), [&server] {
-                             return (*server)->counters();
-                         }};
+    api::service service{**store,
+                         **publisher,
+                         **imports,
+                         prober,
+                         settings.publish.edges,
+                         (*store)->now(),
+                         [&server] { return (*server)->counters(); },
+                         recent ? recent->get() : nullptr};
     application.attach(service);
     (*server)->start();
     process::log(process::level::info, "started",

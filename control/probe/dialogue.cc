@@ -137,6 +137,31 @@ void dialogue::helloed(const reply& whole) {
     say(state::sender, "MAIL FROM:<>");
 }
 
+/// What comes behind the recipient of this state.
+void dialogue::ask_next() {
+    if (_state == state::recipient && !_options.postmaster.empty()) {
+        say(state::postmaster, "RCPT TO:<" + _options.postmaster + ">");
+    } else if (_state != state::abuse && !_options.abuse.empty()) {
+        say(state::abuse, "RCPT TO:<" + _options.abuse + ">");
+    } else {
+        say(state::reset, "RSET");
+    }
+}
+
+void dialogue::must_work(const std::string& name, const reply& whole, std::optional<bool>& finding) {
+    const std::string said = std::to_string(whole.code) + " " + whole.lines.front();
+    if (whole.code / 100 == 2) {
+        finding = true;
+        add(name, outcome::good, name + " is accepted: " + said);
+    } else if (whole.code / 100 == 5) {
+        finding = false;
+        add(name, outcome::bad, name + " is refused, which must work (RFC 5321 4.5.1, RFC 2142): " + said);
+    } else {
+        add(name, outcome::skipped, "no finding: the server put it off: " + said);
+    }
+    ask_next();
+}
+
 void dialogue::answered(const reply& whole) {
     const std::string said = std::to_string(whole.code) + " " + whole.lines.front();
     switch (_state) {
@@ -170,7 +195,13 @@ void dialogue::answered(const reply& whole) {
             } else {
                 add("recipient", outcome::skipped, "no finding: the server put it off: " + said);
             }
-            say(state::reset, "RSET");
+            ask_next();
+            return;
+        case state::postmaster:
+            must_work("postmaster", whole, _postmaster);
+            return;
+        case state::abuse:
+            must_work("abuse", whole, _abuse);
             return;
         case state::reset:
             say(state::quit, "QUIT");
@@ -184,7 +215,8 @@ void dialogue::answered(const reply& whole) {
 }
 
 void dialogue::broken(const std::string& why) {
-    static constexpr std::string_view names[] = {"greeting", "ehlo", "helo", "sender", "recipient", "reset", "quit"};
+    static constexpr std::string_view names[] = {"greeting",   "ehlo",  "helo",  "sender", "recipient",
+                                                 "postmaster", "abuse", "reset", "quit"};
     // After the findings are in, how the server says good-bye does not matter.
     if (_state < state::reset) {
         add(std::string(names[static_cast<std::size_t>(_state)]), outcome::bad, why);

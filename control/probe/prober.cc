@@ -261,11 +261,19 @@ host_finding prober::run_host(const recipients::mail_host& host, const std::stri
         out.steps.push_back({"connect", outcome::bad, error});
         return out;
     }
-    dialogue talk({_options.helo, recipient, _options.own_names});
+    dialogue_options questions{_options.helo, recipient, _options.own_names, {}, {}};
+    const std::string domain = recipient.substr(recipient.rfind('@'));
+    if (!domain.ends_with(".invalid")) {
+        questions.postmaster = "postmaster" + domain;
+        questions.abuse = "abuse" + domain;
+    }
+    dialogue talk(std::move(questions));
     converse(socket.get(), talk, until);
     out.steps.insert(out.steps.end(), talk.steps().begin(), talk.steps().end());
     out.extensions = talk.extensions();
     out.catch_all = talk.catch_all();
+    out.postmaster = talk.postmaster();
+    out.abuse = talk.abuse();
     out.loops = talk.greets_with_own_name();
     out.usable = talk.usable();
     return out;

@@ -38,6 +38,8 @@ struct host_finding {
     bool usable = false;
     bool loops = false;
     std::optional<bool> catch_all;
+    std::optional<bool> postmaster;  ///< accepted at RCPT
+    std::optional<bool> abuse;
     std::vector<std::string> extensions;
     std::vector<step> steps;
 };
@@ -53,7 +55,8 @@ struct finding {
 class prober {
 public:
     explicit prober(prober_options options);
-    /// `domain`: in which the random recipient is made up.
+    /// `domain`: in which the random recipient is made up; its postmaster and abuse are asked for, too, unless it is a
+    /// name of RFC 2606's `invalid`.
     finding run(const std::vector<recipients::mail_host>& hosts, const std::string& domain) const;
 
 private:

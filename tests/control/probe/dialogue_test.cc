@@ -6,7 +6,7 @@ namespace postern::probe {
 namespace {
 
 dialogue fresh() {
-    return dialogue({"us.example", "random@example.com", {"edge.example", "Other.Example"}});
+    return dialogue({"us.example", "random@example.com", {"edge.example", "Other.Example"}, {}, {}});
 }
 
 /// Plays a server that says each of `replies` after the client's command; gives the client's commands.
@@ -38,6 +38,20 @@ TEST(dialogue, goes_to_rcpt_and_no_further) {
     EXPECT_EQ(with.catch_all(), false);
     EXPECT_EQ(with.extensions(), (std::vector<std::string>{"SIZE 1000", "PIPELINING"}));
     EXPECT_EQ(steps(with), "greeting=good ehlo=good tls=skipped sender=good recipient=good ");
+}
+
+TEST(dialogue, asks_for_the_addresses_that_must_work) {
+    dialogue with({"us.example", "random@example.com", {}, "postmaster@example.com", "abuse@example.com"});
+    const std::string said = play(with, {"220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "550 no\r\n", "550 no\r\n",
+                                         "451 later\r\n", "250 ok\r\n", "221 bye\r\n"});
+    EXPECT_EQ(said,
+              "EHLO us.example\r\nMAIL FROM:<>\r\nRCPT TO:<random@example.com>\r\nRCPT TO:<postmaster@example.com>\r\n"
+              "RCPT TO:<abuse@example.com>\r\nRSET\r\nQUIT\r\n");
+    EXPECT_EQ(with.postmaster(), false);
+    EXPECT_EQ(with.abuse(), std::nullopt);
+    EXPECT_TRUE(with.usable());
+    EXPECT_EQ(steps(with),
+              "greeting=good ehlo=good tls=skipped sender=good recipient=good postmaster=bad abuse=skipped ");
 }
 
 TEST(dialogue, takes_octets_as_they_come) {

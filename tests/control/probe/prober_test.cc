@@ -56,7 +56,8 @@ prober_options usual() {
 }
 
 TEST(prober, finds_a_usable_server) {
-    played_server server({"220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "550 no\r\n", "250 ok\r\n", "221 bye\r\n"});
+    played_server server({"220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "550 no\r\n", "250 ok\r\n", "550 no\r\n",
+                          "250 ok\r\n", "221 bye\r\n"});
     const finding found = prober(usual()).run({{"127.0.0.1", server.port, 10}}, "example.com");
     EXPECT_TRUE(found.usable);
     EXPECT_FALSE(found.catch_all);
@@ -64,7 +65,9 @@ TEST(prober, finds_a_usable_server) {
     EXPECT_TRUE(found.recipient.ends_with("@example.com"));
     ASSERT_EQ(found.hosts.size(), 1U);
     EXPECT_EQ(found.hosts[0].steps.front().name, "name");
-    EXPECT_EQ(found.hosts[0].steps.back().name, "recipient");
+    EXPECT_EQ(found.hosts[0].steps.back().name, "abuse");
+    EXPECT_EQ(found.hosts[0].postmaster, true);
+    EXPECT_EQ(found.hosts[0].abuse, false);
 }
 
 TEST(prober, the_random_recipient_is_another_each_time) {

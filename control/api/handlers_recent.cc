@@ -70,7 +70,7 @@ object represent(const recent::readiness& of) {
     out["ready"] = of.ready;
     out["reasons"] = represent(of.reasons);
     out["warnings"] = represent(of.warnings);
-    out["list"] = represent(of.list);
+    out["list"] = api::represent(of.list);
     out["list_changed"] = time_value(of.list_changed);
     array sources;
     for (const recent::asserting_source& each : of.sources) {

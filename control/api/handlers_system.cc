@@ -309,7 +309,7 @@ answer<response> get_openapi(service& /*with*/, call& of) {
     }
     response made;
     made.content_type = "application/yaml; charset=utf-8";
-    made.body = openapi_yaml;
+    made.body = openapi_yaml();
     return made;
 }
 

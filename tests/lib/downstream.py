@@ -91,7 +91,7 @@ class ScriptedServer:
     """An SMTP server on a thread per connection whose answers the test sets: `answers` maps a step to a reply line, to a number of
     seconds to wait before the usual reply, or to one of the words below.
 
-    Steps: greeting, EHLO, MAIL, RCPT, DATA, body (after `take` octets of content), end (after the final dot), RSET, QUIT.
+    Steps: greeting, EHLO, MAIL, RCPT ("RCPT ADDRESS": of this one), DATA, body (after `take` octets of content), end (after the final dot), RSET, QUIT.
     Words: "close" (closes the connection), "silent" (never answers), "drip" (its reply one octet a second), "stall" (for body: stops reading).
     """
 
@@ -165,7 +165,8 @@ class ScriptedServer:
                 while line := lines.readline():
                     self.commands.append(line.decode("latin-1").rstrip("\r\n"))
                     verb = line[:4].decode("latin-1").upper()
-                    if not self._answer(connection, verb) or verb == "QUIT":
+                    one = f"RCPT {self.commands[-1].partition('<')[2].partition('>')[0]}"
+                    if not self._answer(connection, one if verb == "RCPT" and one in self.answers else verb) or verb == "QUIT":
                         return
                     if verb == "DATA" and not str(self.answers.get("DATA", "354")).startswith(("4", "5")):
                         if not self._body(connection, lines):

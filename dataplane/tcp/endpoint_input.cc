@@ -19,18 +19,16 @@ bool endpoint::acceptable(conn k, const segment& s) const noexcept {
 }
 
 /// Our ACK tells the peer where we stand: always for octets sent again, else limited, lest two ends answer each other
-/// forever.
+/// forever, or a stranger who sends SYNs makes us (RFC 5961 4.2: wherever in the window or out of it they are).
 void endpoint::not_acceptable(conn k, const segment& s) noexcept {
     if (s.has(flag::rst)) {
         return;
     }
-    if (k.h.now == state::syn_received) {
+    if (k.h.now == state::syn_received || s.length() == 0 || s.has(flag::syn)) {
         challenge(k);
-    } else if (s.length() != 0) {
+    } else {
         k.h.ack_now = 1;
         mark_unsent(k);
-    } else {
-        challenge(k);
     }
 }
 

@@ -41,10 +41,10 @@ constexpr milliseconds decision_patience{10'000};
 
 class service::body {
 public:
-    body(directory::store& on, service_options with, secret_box box)
+    body(directory::store& on, service_options with, const secret_box& box)
         : store(on),
           options(std::move(with)),
-          secrets(std::move(box)),
+          secrets(box),
           environs{secrets, options.types},
           tell(options),
           work(store, options, environs, tell, totals) {}
@@ -410,7 +410,7 @@ directory::result<std::uint64_t> service::start_sync(std::uint32_t source, bool 
     if (!in) {
         return tl::unexpected(in.error());
     }
-    const auto run = insert_run(*in, source, dry);
+    auto run = insert_run(*in, source, dry);
     if (!run) {
         return run;
     }

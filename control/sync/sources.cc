@@ -341,7 +341,7 @@ directory::result<directory_source> add_source(directory::writer& in, const envi
 directory::result<directory_source> change_source(directory::writer& in, const environment& with, std::uint32_t id,
                                                   const source_settings& set, const std::optional<std::string>& secret,
                                                   const std::optional<std::string>& webhook_secret) {
-    const auto found = find_source(in, id);
+    auto found = find_source(in, id);
     if (!found) {
         return found;
     }

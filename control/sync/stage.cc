@@ -90,7 +90,7 @@ bool stage::go_on() {
     return !_stop.load(std::memory_order_relaxed) && !_too_many && !_on->failed();
 }
 
-void stage::problem(std::string_view address, std::string_view object, std::string reason) {
+void stage::problem(std::string_view address, std::string_view object, std::string_view reason) {
     if (_problems++ < most_problems) {
         _on->run("INSERT INTO problem(address, object, reason) VALUES (?, ?, ?)", plain_text(address, longest_shown),
                  plain_text(object, longest_object_name), reason);

@@ -58,7 +58,7 @@ private:
           _max_addresses(max_addresses),
           _stop(stop) {}
     bool go_on();
-    void problem(std::string_view address, std::string_view object, std::string reason);
+    void problem(std::string_view address, std::string_view object, std::string_view reason);
 
     std::string _path;
     std::unique_ptr<directory::connection> _on;

@@ -163,7 +163,7 @@ public:
     /// SYN and the answer's numbers. The SYN-ACK.
     sent_segment syn() {
         at.input(make_syn());
-        const sent_segment answer = at.take();
+        sent_segment answer = at.take();
         ++seq;
         heed(answer);
         return answer;

@@ -96,6 +96,10 @@ runner::next runner::fetch(const run_row& row, run_control& control) {
         if (!out) {
             return next::leave;  // the program ends, or the store is broken: the next start goes on
         }
+        const auto now = find_run(*out, id);
+        if (!now || (now->state != run_state::queued && now->state != run_state::fetching)) {
+            return next::leave;  // cancelled meanwhile
+        }
         put_state(*out, id, run_state::fetching);
         out->on().run("UPDATE sync_source SET last_start = ? WHERE source = ?", out->now(), source);
         if (!out->commit() || crash_at("fetching")) {

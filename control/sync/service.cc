@@ -431,13 +431,9 @@ directory::result<void> service::cancel(std::uint64_t run, const directory::acto
             process::log(process::level::info, "sync_cancelled", {{"run", run}, {"by", by.who}});
             return {};
         }
-        if (found == _body->active.end()) {
-            std::erase(_body->queue, run);
-        }
     }
     auto in = _body->store.write(by, decision_patience);
     if (!in) {
-        _body->put(run);
         return tl::unexpected(in.error());
     }
     const auto row = find_run(*in, run);
@@ -448,7 +444,10 @@ directory::result<void> service::cancel(std::uint64_t run, const directory::acto
         return fail(error_kind::refused,
                     "sync " + std::to_string(run) + " can't be cancelled: it is " + std::string(to_string(row->state)));
     }
+    // Whoever takes it from the queue finds it over.
     put_end(*in, run, run_state::cancelled, "cancelled by " + by.who);
+    in->on().run("UPDATE sync_source SET next_run = max(next_run, ?1 + interval) WHERE source = ?2", in->now(),
+                 row->source);
     if (auto done = in->commit(); !done) {
         return tl::unexpected(done.error());
     }

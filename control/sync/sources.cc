@@ -22,7 +22,7 @@ using directory::statement;
 using std::chrono::milliseconds;
 
 constexpr std::size_t longest_settings = 64U << 10U;
-constexpr std::size_t longest_secret = 4096;
+constexpr std::size_t longest_secret = 16U << 10U;  // a private key in PEM has its place
 constexpr std::size_t longest_text = 255;
 constexpr std::size_t longest_url = 2000;
 constexpr std::size_t most_emails = 20;
@@ -211,7 +211,7 @@ directory::result<void> put_secret(directory::writer& in, const environment& wit
                                    std::string_view column, const std::string& secret, const std::string& place) {
     const std::string sql = "UPDATE sync_source SET " + std::string(column) + " = ? WHERE source = ?";
     if (secret.size() > longest_secret) {
-        return invalid("a secret has at most 4096 octets", std::string(column));
+        return invalid("a secret has at most 16 KiB", std::string(column));
     }
     if (secret.empty()) {
         in.on().run(sql, nullptr, id);

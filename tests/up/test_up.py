@@ -34,7 +34,9 @@ class Up:
         with open(self.output, "wb") as out:
             self.process = subprocess.Popen(
                 ["bash", ROOT / "image/up/up.sh", "--smtp", f"127.0.0.1:{self.smtp}", "--http", f"127.0.0.1:{self.http}", "--downstream",
-                 f"127.0.0.1:{self.downstream}", *self.options], stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
+                 f"127.0.0.1:{self.downstream}", *self.options], stdout=out, stderr=subprocess.STDOUT, env=environment, start_new_session=True,
+                # As from a terminal, also where these tests run in the background of a shell that ignores it for them.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
         wait_until(lambda: "ready" in self.lines() or self.process.poll() is not None, 90, "ready")
         assert self.process.poll() is None, self.output.read_text()
         return self

@@ -8,6 +8,8 @@ def possible():
     """Why there can't be one here, or nothing."""
     if os.geteuid() != 0 or not os.access("/dev/net/tun", os.R_OK | os.W_OK):
         return "needs root and /dev/net/tun, for a network namespace and a TAP device"
+    if subprocess.run(["unshare", "-n", "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        return "no network namespace can be made here"
     return ""
 
 

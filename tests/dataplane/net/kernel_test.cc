@@ -75,11 +75,18 @@ TEST(kernel_test, linux_resolves_pings_and_sees_its_duplicate) {
     if (::geteuid() != 0 || ::access("/dev/net/tun", R_OK | W_OK) != 0) {
         GTEST_SKIP() << "needs root and /dev/net/tun, for a network namespace and a TAP device";
     }
+    std::string lacks;
     // The namespace is this thread's alone and goes with it.
-    std::thread([] {
-        ASSERT_EQ(::unshare(CLONE_NEWNET), 0) << std::strerror(errno);
+    std::thread([&lacks] {
+        if (::unshare(CLONE_NEWNET) != 0) {
+            lacks = std::string("no network namespace: ") + std::strerror(errno);
+            return;
+        }
         tap wire("postern0");
-        ASSERT_TRUE(wire.good) << "no TAP device: " << std::strerror(errno);
+        if (!wire.good) {
+            lacks = std::string("no TAP device: ") + std::strerror(errno);
+            return;
+        }
         ASSERT_EQ(std::system("ip link set postern0 up && ip addr add 192.0.2.9/24 dev postern0 && "
                               "ip -6 addr add 2001:db8::9/64 dev postern0 nodad"),
                   0);
@@ -106,6 +113,9 @@ TEST(kernel_test, linux_resolves_pings_and_sees_its_duplicate) {
         EXPECT_FALSE(late.owns(their_ip6)) << "the kernel has it";
         EXPECT_EQ(late.duplicated(), std::vector<ip_address>{their_ip6});
     }).join();
+    if (!lacks.empty()) {
+        GTEST_SKIP() << lacks;
+    }
 }
 
 }  // namespace

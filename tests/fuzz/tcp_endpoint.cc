@@ -66,6 +66,7 @@ struct remote {
     std::uint32_t server_next = 0;  ///< next to hear
     std::uint32_t server_isn = 0;   ///< of the last SYN-ACK
     std::uint32_t syn_acked = 0;    ///< what it acknowledged
+    std::uint32_t last_syn = 0;     ///< number of the last SYN, whose SYN-ACK may have found no frame
     std::uint32_t timestamp = 1000;
     std::uint32_t echo = 0;
     bool timestamps = false;
@@ -75,8 +76,10 @@ struct remote {
     // The session's side.
     bool open = false;
     shard::connection id;
-    std::uint32_t read_next = 0;  ///< place in the client's stream
-    std::uint32_t isn = 0;        ///< the octet of the server's stream with this number has place 0
+    std::uint32_t read_next = 0;   ///< place in the client's stream
+    std::uint32_t other_next = 0;  ///< the same, if the last SYN's answer found no frame
+    bool has_read = false;
+    std::uint32_t isn = 0;  ///< the octet of the server's stream with this number has place 0
     std::uint32_t said = 0;
 };
 
@@ -114,12 +117,18 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         r.id = c;
         const bool cookie = b.tcp.counts().cookies_good.value() != cookies_before;
         r.read_next = cookie ? arriving.seq : r.syn_acked;
+        r.has_read = cookie;
+        r.other_next = r.last_syn + 1;
         r.isn = cookie ? arriving.ack : r.server_isn + 1;
         r.said = 0;
         r.has_edge = false;
     };
     b.layer.on_readable = [&](shard::connection c, std::string_view octets) {
         remote& r = remote_of(b.tcp.info(c).peer);
+        if (!r.has_read && octets != octets_at(r.read_next, octets.size())) {
+            r.read_next = r.other_next;
+        }
+        r.has_read = true;
         require(octets == octets_at(r.read_next, octets.size()), "other octets than the client's");
         const std::size_t n = std::min(consume, octets.size());
         r.read_next += static_cast<std::uint32_t>(n);
@@ -193,6 +202,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 arriving.peer = r.self;
                 arriving.local = server_v4;
                 r.seq = arriving.seq + 1;
+                r.last_syn = arriving.has(flag::syn) ? arriving.seq : r.last_syn;
                 b.input(arriving);
                 break;
             }
@@ -221,6 +231,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 if (neat) {
                     r.seq += arriving.length();
                 }
+                r.last_syn = arriving.has(flag::syn) ? arriving.seq : r.last_syn;
                 b.input(arriving);
                 break;
             }

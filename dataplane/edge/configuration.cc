@@ -1,6 +1,5 @@
 #include "dataplane/edge/configuration.h"
 
-#include <arpa/inet.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,6 +11,7 @@
 
 #include "board/process/files.h"
 #include "board/process/settings.h"
+#include "dataplane/shard/endpoint_text.h"
 #include "smtp/recipients/address.h"
 
 namespace postern::edge {
@@ -56,15 +56,12 @@ void read_seconds(settings_section& section, std::string_view key, milliseconds&
 std::optional<recipients::network> parse_network(const std::string& text, bool with_length) {
     recipients::network out;
     const std::size_t slash = text.find('/');
-    const std::string address = text.substr(0, slash);
-    unsigned bits = 128;
-    std::array<std::uint8_t, 4> four{};
-    if (::inet_pton(AF_INET, address.c_str(), four.data()) == 1) {
-        out.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, four[0], four[1], four[2], four[3]};
-        bits = 32;
-    } else if (::inet_pton(AF_INET6, address.c_str(), out.address.data()) != 1) {
+    const auto address = shard::parse_address(text.substr(0, slash));
+    if (!address) {
         return std::nullopt;
     }
+    out.address = *address;
+    const unsigned bits = net::is_ipv4(*address) ? 32 : 128;
     unsigned length = bits;
     if (slash != std::string::npos) {
         const char* const end = text.data() + text.size();

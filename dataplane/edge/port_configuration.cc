@@ -1,23 +1,10 @@
 #include "dataplane/edge/port_configuration.h"
 
-#include <arpa/inet.h>
-
 #include <charconv>
 
-namespace postern::edge {
+#include "dataplane/shard/endpoint_text.h"
 
-std::optional<net::ip_address> parse_ip(const std::string& text) {
-    std::array<std::uint8_t, 4> four{};
-    if (::inet_pton(AF_INET, text.c_str(), four.data()) == 1) {
-        return net::ipv4(four[0], four[1], four[2], four[3]);
-    }
-    net::ip_address out{};
-    // A mapped IPv4 address has a way of writing of its own.
-    if (::inet_pton(AF_INET6, text.c_str(), out.data()) == 1 && !net::is_ipv4(out)) {
-        return out;
-    }
-    return std::nullopt;
-}
+namespace postern::edge {
 
 std::optional<net::mac_address> parse_mac(const std::string& text) {
     net::mac_address out{};
@@ -61,7 +48,7 @@ void read_port(process::settings_section section, port_configuration& out) {
     section.texts("addresses", addresses);
     for (const std::string& text : addresses) {
         const std::size_t slash = text.find('/');
-        const auto ip = parse_ip(text.substr(0, slash));
+        const auto ip = shard::parse_address(text.substr(0, slash));
         unsigned prefix = 256;
         if (slash != std::string::npos) {
             const char* const end = text.data() + text.size();
@@ -79,7 +66,7 @@ void read_port(process::settings_section section, port_configuration& out) {
     std::vector<std::string> gateways;
     section.texts("gateways", gateways);
     for (const std::string& text : gateways) {
-        if (const auto ip = parse_ip(text)) {
+        if (const auto ip = shard::parse_address(text)) {
             out.network.gateways.push_back(*ip);
         } else {
             section.error("gateways", "\"" + text + "\" is not an IP address; write it as 192.0.2.254 or fe80::1");

@@ -23,8 +23,6 @@ struct port_configuration {
 /// Reads the section into `out`; what is wrong is said to the section's file.
 void read_port(process::settings_section section, port_configuration& out);
 
-/// "192.0.2.1" or "2001:db8::1".
-std::optional<net::ip_address> parse_ip(const std::string& text);
 /// "02:00:00:00:00:01".
 std::optional<net::mac_address> parse_mac(const std::string& text);
 

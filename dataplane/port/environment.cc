@@ -65,7 +65,7 @@ tl::expected<environment, std::string> start_environment(const environment_setti
         std::string why = "DPDK did not start: ";
         why += rte_strerror(rte_errno);
         why += rte_errno == EALREADY ? " (it starts once in a process)"
-                                     : "; look at its lines above, and at what `postern-board doctor` says";
+                                     : "; its lines above say which device or memory is at fault";
         return tl::unexpected(std::move(why));
     }
     real_time_signals(SIG_BLOCK);

@@ -53,7 +53,11 @@ public:
         : _port(port), _index(index), _pool(pool), _tx_checksums(tx_checksums) {}
     queue(const queue&) = delete;
     queue& operator=(const queue&) = delete;
-    ~queue() { release(); }
+    ~queue() {
+        release();
+        flush();
+        rte_pktmbuf_free(_next);  // written to by nobody any more; null is nothing
+    }
 
     /// Takes up to a burst; the frames of the last one must have been released.
     std::span<const received_frame> receive() noexcept {

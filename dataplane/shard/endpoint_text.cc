@@ -17,6 +17,18 @@ bool is_ipv4(const endpoint& e) noexcept {
     return std::equal(mapped.begin(), mapped.end(), e.address.begin());
 }
 
+std::optional<std::array<std::uint8_t, 16>> parse_address(const std::string& text) {
+    endpoint e;
+    if (::inet_pton(AF_INET, text.c_str(), e.address.data() + mapped.size()) == 1) {
+        std::copy(mapped.begin(), mapped.end(), e.address.begin());
+        return e.address;
+    }
+    if (::inet_pton(AF_INET6, text.c_str(), e.address.data()) == 1 && !is_ipv4(e)) {
+        return e.address;
+    }
+    return std::nullopt;
+}
+
 process::result<endpoint> parse_endpoint(std::string_view text) {
     const auto refuse = [&] {
         return tl::unexpected("\"" + std::string(text) +
@@ -33,15 +45,16 @@ process::result<endpoint> parse_endpoint(std::string_view text) {
         return refuse();
     }
     std::string_view address = text.substr(0, colon);
-    if (address.size() > 2 && address.front() == '[' && address.back() == ']') {
+    const bool bracketed = address.size() > 2 && address.front() == '[' && address.back() == ']';
+    if (bracketed) {
         address = address.substr(1, address.size() - 2);
-        if (::inet_pton(AF_INET6, std::string(address).c_str(), e.address.data()) != 1 || is_ipv4(e)) {
-            return refuse();
-        }
-        return e;
     }
-    std::copy(mapped.begin(), mapped.end(), e.address.begin());
-    if (::inet_pton(AF_INET, std::string(address).c_str(), e.address.data() + mapped.size()) != 1) {
+    const auto parsed = parse_address(std::string(address));
+    if (!parsed) {
+        return refuse();
+    }
+    e.address = *parsed;
+    if (is_ipv4(e) == bracketed) {
         return refuse();
     }
     return e;

@@ -20,6 +20,14 @@ if(POSTERN_FUZZ)
     target_compile_options(postern_flags INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
+# postern_glue_folder(): the folder's code is not optimised in sanitizer builds. For code that is long to compile and runs seldom
+# (handlers, command lines, wiring): it halves what such a build takes. Not for what fuzzers and load go through.
+macro(postern_glue_folder)
+    if(POSTERN_SANITIZE)
+        add_compile_options(-O0)
+    endif()
+endmacro()
+
 # postern_library(NAME SOURCES … LINK …): a folder's library, `postern_NAME`, with all that may be included from it.
 function(postern_library name)
     cmake_parse_arguments(arg "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})

@@ -148,6 +148,31 @@ std::optional<bool> kept_answer(const directory::route& of, std::string_view nam
     return out;
 }
 
+/// What both questions "what if" begin with. The caller has taken its own parameters before.
+struct what_if_question {
+    look_back back;
+    directory::reader in;
+    directory::domain domain;
+};
+answer<what_if_question> read_what_if(service& with, call& of) {
+    const look_back back = read_look_back(with, of);
+    if (const auto good = of.parameters.finish(); !good) {
+        return failure(good);
+    }
+    auto in = with.store.read();
+    if (!in) {
+        return failure(in);
+    }
+    auto domain = domain_argument(*in, of, false);
+    if (!domain) {
+        return failure(domain);
+    }
+    if (with.recent == nullptr) {
+        return tl::unexpected(not_kept());
+    }
+    return what_if_question{back, *std::move(in), *std::move(domain)};
+}
+
 }  // namespace
 
 answer<response> list_recent_recipients(service& with, directory::reader& in, call& of) {
@@ -229,23 +254,13 @@ answer<response> get_readiness(service& with, call& of) {
 }
 
 answer<response> get_what_if(service& with, call& of) {
-    const look_back back = read_look_back(with, of);
-    if (const auto good = of.parameters.finish(); !good) {
-        return failure(good);
+    const auto asked = read_what_if(with, of);
+    if (!asked) {
+        return tl::unexpected(asked.error());
     }
-    const auto in = with.store.read();
-    if (!in) {
-        return failure(in);
-    }
-    const auto domain = domain_argument(*in, of, false);
-    if (!domain) {
-        return failure(domain);
-    }
-    if (with.recent == nullptr) {
-        return tl::unexpected(not_kept());
-    }
-    const auto found = recent::what_if(*with.recent, domain->settings, back.since,
-                                       recent::present_list(*in, domain->id), back.addresses);
+    const auto& [back, in, domain] = *asked;
+    const auto found =
+        recent::what_if(*with.recent, domain.settings, back.since, recent::present_list(in, domain.id), back.addresses);
     if (!found) {
         return failure(found);
     }
@@ -256,27 +271,17 @@ answer<response> get_what_if(service& with, call& of) {
 }
 
 answer<response> ask_what_if(service& with, call& of) {
-    const look_back back = read_look_back(with, of);
     const bool with_present = of.parameters.flag("with_present").value_or(false);
-    if (const auto good = of.parameters.finish(); !good) {
-        return failure(good);
+    const auto asked = read_what_if(with, of);
+    if (!asked) {
+        return tl::unexpected(asked.error());
     }
-    const auto in = with.store.read();
-    if (!in) {
-        return failure(in);
-    }
-    const auto domain = domain_argument(*in, of, false);
-    if (!domain) {
-        return failure(domain);
-    }
-    if (with.recent == nullptr) {
-        return tl::unexpected(not_kept());
-    }
-    std::vector<std::string> names{domain->name};
+    const auto& [back, in, domain] = *asked;
+    std::vector<std::string> names{domain.name};
     directory::domain_filter filter;
     filter.alias = true;
-    filter.target = domain->id;
-    const auto aliases = directory::list_domains(*in, filter, {"", 1000});
+    filter.target = domain.id;
+    const auto aliases = directory::list_domains(in, filter, {"", 1000});
     if (!aliases) {
         return failure(aliases);
     }
@@ -292,9 +297,9 @@ answer<response> ask_what_if(service& with, call& of) {
     if (!read) {
         return failure(read);
     }
-    const recent::local_list present = recent::present_list(*in, domain->id);
+    const recent::local_list present = recent::present_list(in, domain.id);
     const auto found = recent::what_if(
-        *with.recent, domain->settings, back.since,
+        *with.recent, domain.settings, back.since,
         [&](std::string_view local) { return list.contains(local) || (with_present && present(local)); },
         back.addresses);
     if (!found) {

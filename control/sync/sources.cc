@@ -1,16 +1,14 @@
 #include "control/sync/sources.h"
 
 #include <algorithm>
-#include <array>
 
 #include "control/directory/assertions.h"
 #include "control/directory/bulk.h"
 #include "control/directory/connection.h"
 #include "control/directory/history.h"
 #include "control/directory/paging.h"
-#include "control/sync/digest.h"
+#include "control/sync/source_check.h"
 #include "control/sync/source_rows.h"
-#include "smtp/recipients/address.h"
 
 namespace postern::sync {
 
@@ -21,14 +19,8 @@ using directory::fail;
 using directory::statement;
 using std::chrono::milliseconds;
 
-constexpr std::size_t longest_settings = 64U << 10U;
 constexpr std::size_t longest_secret = 16U << 10U;  // a private key in PEM has its place
 constexpr std::size_t longest_text = 255;
-constexpr std::size_t longest_url = 2000;
-constexpr std::size_t most_emails = 20;
-constexpr std::chrono::minutes longest_interval = std::chrono::hours(31 * 24);
-constexpr std::chrono::seconds longest_grace = std::chrono::hours(90 * 24);
-constexpr std::chrono::seconds longest_freshness = std::chrono::hours(366 * 24);
 
 constexpr std::string_view columns =
     "SELECT y.source, y.organisation, s.name, y.type, y.settings, y.secret IS NOT NULL, y.webhook_secret IS NOT NULL,"
@@ -106,94 +98,6 @@ directory_source read(const statement& row) {
     return out;
 }
 
-directory::result<void> invalid(std::string text, std::string field) {
-    return fail(error_kind::invalid, std::move(text), std::move(field));
-}
-
-bool is_printable(std::string_view text) {
-    return std::ranges::all_of(text, [](char c) { return c > 0x20 && c != 0x7f; });
-}
-
-directory::result<void> check_notices(const notices& notify) {
-    const std::string& url = notify.webhook;
-    if (!url.empty() && ((!url.starts_with("https://") && !url.starts_with("http://")) || url.size() > longest_url ||
-                         !is_printable(url) || url.find('@') != std::string::npos)) {
-        return invalid(
-            "a webhook is an http:// or https:// URL of printable ASCII without user and password, at most 2000 octets",
-            "webhook");
-    }
-    if (notify.emails.size() > most_emails) {
-        return invalid("at most 20 addresses are told by e-mail; use a distribution list for more", "emails");
-    }
-    for (const std::string& each : notify.emails) {
-        recipients::normal_address parsed;
-        recipients::address_options options;
-        options.allow_utf8 = false;
-        options.allow_bare_postmaster = false;
-        if (!recipients::parse_address(each, options, parsed) || !is_printable(each) ||
-            each.find_first_of("<>") != std::string::npos) {
-            return invalid("'" + each.substr(0, 320) + "' is not an e-mail address", "emails");
-        }
-    }
-    return {};
-}
-
-template <class T>
-bool within(T value, T least, T most) {
-    return value >= least && value <= most;
-}
-
-directory::result<void> check(const directory::reader& in, const source_settings& set) {
-    {
-        statement json = in.on().query(
-            "SELECT json_valid(?1) AND json_type(iif(json_valid(?1), ?1, 'null')) = 'object'", set.settings);
-        if (set.settings.size() > longest_settings || !json.step() || json.integer(0) == 0) {
-            return invalid("the settings are a JSON object of at most 64 KiB", "settings");
-        }
-    }
-    if (!within(set.interval, std::chrono::minutes(1), longest_interval)) {
-        return invalid("a source is read every 1 to 44640 minutes, not every " + std::to_string(set.interval.count()),
-                       "interval");
-    }
-    if (!within(set.grace, std::chrono::seconds(0), longest_grace)) {
-        return invalid("a grace lasts at most 90 days", "grace");
-    }
-    if (!within(set.freshness, std::chrono::seconds(0), longest_freshness)) {
-        return invalid("freshness is at most 366 days; 0 for no alarm", "freshness");
-    }
-    if (set.freshness.count() != 0 && set.freshness < set.interval) {
-        return invalid("the freshness limit is shorter than the interval: it would alarm all the time", "freshness");
-    }
-    if (set.limits.removed_percent > 100) {
-        return invalid("removed_percent is 0 (no limit) to 100", "removed_percent");
-    }
-    if (set.limits.added_percent > 1000) {
-        return invalid("added_percent is 0 (no limit) to 1000", "added_percent");
-    }
-    for (const auto& [value, field] :
-         {std::pair(set.limits.removed_count, "removed_count"), std::pair(set.limits.added_count, "added_count"),
-          std::pair(set.limits.total_count, "total_count"), std::pair(set.limits.floor, "floor")}) {
-        if (value > 1'000'000'000) {
-            return invalid("a limit is at most 1000000000; 0 for none", field);
-        }
-    }
-    return check_notices(set.notify);
-}
-
-directory::result<void> check_type(const environment& with, std::string_view type, const source_order& order) {
-    const auto found = with.types.find(type);
-    if (found == with.types.end()) {
-        std::string known;
-        for (const auto& [name, each] : with.types) {
-            known += (known.empty() ? "" : ", ") + name;
-        }
-        return invalid("there is no directory of type '" + std::string(type.substr(0, 64)) + "'; there is " +
-                           (known.empty() ? "none in this program" : known),
-                       "name");
-    }
-    return found->second.check ? found->second.check(order) : directory::result<void>();
-}
-
 directory::result<void> put(directory::writer& in, std::uint32_t id, const source_settings& set) {
     in.on().run(
         "UPDATE sync_source SET settings = ?, enabled = ?, interval = ?, removed_count = ?, removed_percent = ?,"
@@ -211,7 +115,7 @@ directory::result<void> put_secret(directory::writer& in, const environment& wit
                                    std::string_view column, const std::string& secret, const std::string& place) {
     const std::string sql = "UPDATE sync_source SET " + std::string(column) + " = ? WHERE source = ?";
     if (secret.size() > longest_secret) {
-        return invalid("a secret has at most 16 KiB", std::string(column));
+        return fail(error_kind::invalid, "a secret has at most 16 KiB", std::string(column));
     }
     if (secret.empty()) {
         in.on().run(sql, nullptr, id);
@@ -264,31 +168,6 @@ directory::result<std::uint32_t> need_row(directory::writer& in, const new_sourc
 }
 
 }  // namespace
-
-std::string secret_place(std::uint32_t source) {
-    return "sync_source:" + std::to_string(source) + ":secret";
-}
-std::string webhook_secret_place(std::uint32_t source) {
-    return "sync_source:" + std::to_string(source) + ":webhook_secret";
-}
-
-directory::result<std::string> open_secret(const directory::reader& in, const environment& with, std::uint32_t source,
-                                           std::string_view column) {
-    std::string sealed;
-    {
-        statement row = in.on().query("SELECT " + std::string(column) + " FROM sync_source WHERE source = ?", source);
-        if (!row.step() || row.is_null(0)) {
-            return directory::or_failure(in, std::string());
-        }
-        sealed = row.text(0);
-    }
-    auto opened = with.secrets.open_sealed(std::as_bytes(std::span(sealed)),
-                                           column == "secret" ? secret_place(source) : webhook_secret_place(source));
-    if (!opened) {
-        return fail(error_kind::failed, opened.error());
-    }
-    return *std::move(opened);
-}
 
 directory::result<directory_source> add_source(directory::writer& in, const environment& with,
                                                const new_source& input) {
@@ -466,43 +345,6 @@ directory::result<source_order> order_of(const directory::reader& in, const envi
         return tl::unexpected(secret.error());
     }
     return source_order{found->name, found->organisation, found->set.settings, *std::move(secret)};
-}
-
-directory::result<sync_memory> find_memory(const directory::reader& in, std::uint32_t source) {
-    statement row =
-        in.on().query("SELECT cookie, served, unsure, guard_since FROM sync_source WHERE source = ?", source);
-    if (!row.step()) {
-        return directory::nothing_found(in, "there is no directory source " + std::to_string(source));
-    }
-    return sync_memory{std::string(row.text(0)), std::string(row.text(1)), row.integer(2) != 0, row.integer(3)};
-}
-
-std::string digest_of_domains(const directory::reader& in, std::uint32_t organisation) {
-    statement rows = in.on().query(
-        "SELECT id, name, coalesce(target, 0) FROM domain WHERE organisation = ? ORDER BY id", organisation);
-    std::string all;
-    while (rows.step()) {
-        all += std::to_string(rows.integer(0)) + ' ' + std::string(rows.text(1)) + ' ' +
-               std::to_string(rows.integer(2)) + '\n';
-    }
-    return std::to_string(digest(all));
-}
-
-bool differs_from_claims(const directory::reader& in, std::uint32_t source) {
-    statement row = in.on().query(
-        "SELECT (SELECT count(*) FROM assertion WHERE source = ?1) <>"
-        " (SELECT count(*) FROM (SELECT DISTINCT domain, normal FROM sync_claim WHERE source = ?1))",
-        source);
-    return row.step() && row.integer(0) != 0;
-}
-
-std::chrono::milliseconds pause_before_next(std::chrono::milliseconds interval, std::uint32_t failures, double random) {
-    milliseconds pause = interval;
-    if (failures != 0) {
-        constexpr milliseconds first = std::chrono::minutes(5);
-        pause = std::min(interval, first * (1U << std::min(failures - 1, 10U)));
-    }
-    return pause + milliseconds(static_cast<std::int64_t>(static_cast<double>(pause.count()) * random / 10));
 }
 
 }  // namespace postern::sync

@@ -1,73 +1,21 @@
 #include "control/sources/ldap/connection.h"
 
-#include <fcntl.h>
 #include <ldap.h>
 #include <openldap.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <condition_variable>
-#include <limits>
-#include <mutex>
 #include <system_error>
-#include <thread>
-#include <utility>
 
 #include "control/sources/ldap/connect.h"
+#include "control/sources/ldap/connection_handle.h"
 #include "control/sources/ldap/words.h"
 
 namespace postern::sources::ldap {
 namespace {
 
 constexpr ber_len_t most_message = 16U << 20U;  ///< octets of one LDAP message
-constexpr long slice_us = 100'000;              ///< how long a `stop` may stay unseen
 constexpr const char* system_certificates = "/etc/ssl/certs/ca-certificates.crt";
-
-/// Ends whatever libldap does on a socket (a handshake, half a message) at a time or at `stop`, by shutting it down.
-class watchdog {
-public:
-    watchdog(int socket, const std::atomic<bool>& stop)
-        : _socket(::fcntl(socket, F_DUPFD_CLOEXEC, 0)), _stop(stop), _thread([this] { watch(); }) {}
-    ~watchdog() {
-        {
-            const std::lock_guard lock(_mutex);
-            _ended = true;
-        }
-        _wake.notify_all();
-        _thread.join();
-    }
-    watchdog(const watchdog&) = delete;
-    watchdog& operator=(const watchdog&) = delete;
-
-    void allow_until(clock::time_point until) { _until.store(until.time_since_epoch().count()); }
-    bool barked() const noexcept { return _barked.load(); }
-
-private:
-    void watch() {
-        std::unique_lock lock(_mutex);
-        while (!_wake.wait_for(lock, std::chrono::microseconds(slice_us), [this] { return _ended; })) {
-            const bool late = clock::now().time_since_epoch().count() > _until.load();
-            if (late || _stop.load(std::memory_order_relaxed)) {
-                _barked.store(true);
-                ::shutdown(_socket.get(), SHUT_RDWR);
-                return;
-            }
-        }
-    }
-
-    process::descriptor _socket;
-    const std::atomic<bool>& _stop;
-    std::atomic<clock::rep> _until{std::numeric_limits<clock::rep>::max()};
-    std::atomic<bool> _barked{false};
-    std::mutex _mutex;
-    std::condition_variable _wake;
-    bool _ended = false;
-    std::thread _thread;
-};
 
 /// PEM text where libldap wants a file: in memory, under a name that lives as long as the descriptor.
 class memory_file {
@@ -91,115 +39,11 @@ private:
     std::string _path;
 };
 
-struct message_free {
-    void operator()(LDAPMessage* one) const noexcept { ::ldap_msgfree(one); }
-};
-using message = std::unique_ptr<LDAPMessage, message_free>;
-
-std::string text_of(const berval& from) {
-    return {from.bv_val == nullptr ? "" : from.bv_val, from.bv_len};
-}
-
-std::vector<received_control> take_controls(LDAPControl** controls) {
-    std::vector<received_control> out;
-    for (LDAPControl** each = controls; each != nullptr && *each != nullptr; ++each) {
-        out.push_back({(*each)->ldctl_oid, text_of((*each)->ldctl_value)});
-    }
-    ::ldap_controls_free(controls);
-    return out;
-}
-
-std::vector<std::string> take_texts(char** texts) {
-    std::vector<std::string> out;
-    for (char** each = texts; each != nullptr && *each != nullptr; ++each) {
-        out.emplace_back(*each);
-    }
-    ::ldap_memvfree(reinterpret_cast<void**>(texts));
-    return out;
-}
-
-std::string take_text(char* text) {
-    std::string out = text == nullptr ? "" : text;
-    ::ldap_memfree(text);
-    return out;
-}
-
 }  // namespace
 
 tl::unexpected<failure> stopped() {
     return tl::unexpected<failure>(failure{fetch_outcome::end::stopped, "", "stopped", false});
 }
-
-const received_control* find_control(std::span<const received_control> in, std::string_view oid) {
-    const auto at = std::find_if(in.begin(), in.end(), [&](const received_control& each) { return each.oid == oid; });
-    return at == in.end() ? nullptr : &*at;
-}
-
-bool search_handler::take_info(std::string_view /*oid*/, std::string_view /*value*/) {
-    return true;
-}
-bool search_handler::idle() {
-    return true;
-}
-
-struct connection::handle {
-    LDAP* ld = nullptr;
-    std::unique_ptr<watchdog> guard;
-
-    handle() = default;
-    handle(const handle&) = delete;
-    handle& operator=(const handle&) = delete;
-    ~handle() {
-        if (ld != nullptr) {
-            if (guard) {
-                // What is left to say (abandon, unbind) must not wait for a server that does not read.
-                guard->allow_until(clock::now() + std::chrono::seconds(1));
-            }
-            ::ldap_unbind_ext(ld, nullptr, nullptr);
-        }
-        guard.reset();
-    }
-
-    int error() const {
-        int code = 0;
-        ::ldap_get_option(ld, LDAP_OPT_RESULT_CODE, &code);
-        return code;
-    }
-    std::string diagnostic() const {
-        char* text = nullptr;
-        ::ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &text);
-        return take_text(text);
-    }
-
-    /// The next message of a request. `until`: nothing by then is a failure.
-    result<message> next(int id, clock::time_point until, const patience& limits, const char* step) const {
-        guard->allow_until(until);
-        while (true) {
-            timeval slice{0, slice_us};
-            LDAPMessage* got = nullptr;
-            const int type = ::ldap_result(ld, id, LDAP_MSG_ONE, &slice, &got);
-            message owned(got);
-            if (limits.is_stopped()) {
-                return stopped();
-            }
-            if (type > 0) {
-                return owned;
-            }
-            if (clock::now() >= until || guard->barked()) {
-                return fail(step,
-                            "the server did not answer in time; see whether it is overloaded, or raise the "
-                            "timeout");
-            }
-            if (type < 0) {
-                return fail(step, "the connection was cut: " + std::string(::ldap_err2string(error())) +
-                                      "; see the server's log");
-            }
-            if (until == clock::time_point::max()) {
-                return message();  // nothing yet, and there is no hurry
-            }
-        }
-    }
-};
 
 connection::connection(const ldap_settings& settings, std::string url, patience limits)
     : _settings(settings), _url(std::move(url)), _limits(limits), _handle(std::make_unique<handle>()) {}
@@ -386,180 +230,6 @@ result<void> connection::bind(const step_observer& observer) {
                                   : ""));
     }
     return {};
-}
-
-namespace {
-
-/// The attributes of an entry; false if libldap can't read it.
-bool read_entry(LDAP* ld, LDAPMessage* entry, object& out) {
-    BerElement* ber = nullptr;
-    berval name{0, nullptr};
-    if (::ldap_get_dn_ber(ld, entry, &ber, &name) != LDAP_SUCCESS) {
-        return false;
-    }
-    out.dn = text_of(name);
-    bool good = true;
-    while (good) {
-        berval attribute{0, nullptr};
-        BerVarray values = nullptr;
-        good = ::ldap_get_attribute_ber(ld, entry, ber, &attribute, &values) == LDAP_SUCCESS;
-        if (!good || attribute.bv_val == nullptr) {
-            break;
-        }
-        const auto description = parse_description(text_of(attribute));
-        std::vector<std::string> texts;
-        for (BerVarray each = values; each != nullptr && each->bv_val != nullptr; ++each) {
-            texts.push_back(text_of(*each));
-        }
-        ::ber_memfree(values);
-        good = description && out.add(*description, std::move(texts));
-    }
-    if (ber != nullptr) {
-        ::ber_free(ber, 0);
-    }
-    return good;
-}
-
-}  // namespace
-
-result<std::optional<search_end>> connection::search(const search_request& request, search_handler& into) {
-    handle& to = *_handle;
-    std::vector<char*> attributes;
-    for (const std::string& each : request.attributes) {
-        attributes.push_back(const_cast<char*>(each.c_str()));  // NOLINT: libldap's interface; it does not write
-    }
-    attributes.push_back(nullptr);
-    std::vector<LDAPControl> controls;
-    controls.reserve(request.controls.size());
-    for (const control& each : request.controls) {
-        LDAPControl one{};
-        one.ldctl_oid = const_cast<char*>(each.oid);  // NOLINT: as above
-        if (!each.value.empty()) {
-            one.ldctl_value = {each.value.size(), const_cast<char*>(each.value.data())};  // NOLINT: as above
-        }
-        one.ldctl_iscritical = static_cast<char>(each.critical ? 1 : 0);
-        controls.push_back(one);
-    }
-    std::vector<LDAPControl*> pointers;
-    for (LDAPControl& each : controls) {
-        pointers.push_back(&each);
-    }
-    pointers.push_back(nullptr);
-    int id = 0;
-    const int sent = ::ldap_search_ext(to.ld, request.base.c_str(),
-                                       request.subtree ? LDAP_SCOPE_SUBTREE : LDAP_SCOPE_BASE, request.filter.c_str(),
-                                       attributes.data(), 0, pointers.data(), nullptr, nullptr, LDAP_NO_LIMIT, &id);
-    if (sent == LDAP_FILTER_ERROR) {
-        return fail("filter", "the filter \"" + request.filter + "\" is not one; correct it", false);
-    }
-    if (sent != LDAP_SUCCESS) {
-        return fail("search", "cannot search: " + std::string(::ldap_err2string(sent)));
-    }
-    const auto give_up = [&] { ::ldap_abandon_ext(to.ld, id, nullptr, nullptr); };
-    while (true) {
-        const auto until = request.endless ? clock::time_point::max() : _limits.at_most(_settings.answer_timeout_s);
-        auto got = to.next(id, until, _limits, "search");
-        if (!got) {
-            give_up();
-            return tl::unexpected(std::move(got.error()));
-        }
-        if (!*got) {
-            if (!into.idle()) {
-                give_up();
-                return std::nullopt;
-            }
-            continue;
-        }
-        LDAPMessage* const one = got->get();
-        bool go_on = true;
-        switch (::ldap_msgtype(one)) {
-            case LDAP_RES_SEARCH_ENTRY: {
-                object entry;
-                LDAPControl** received = nullptr;
-                // Controls first: reading the attributes ends their texts within the message.
-                if (::ldap_get_entry_controls(to.ld, one, &received) != LDAP_SUCCESS ||
-                    !read_entry(to.ld, one, entry)) {
-                    ::ldap_controls_free(received);
-                    give_up();
-                    return fail("search", "the server sent an entry that can't be read" +
-                                              (entry.dn.empty() ? std::string() : ": " + one_line(entry.dn)));
-                }
-                const auto with = take_controls(received);
-                go_on = into.take_object(std::move(entry), with);
-                break;
-            }
-            case LDAP_RES_SEARCH_REFERENCE: {
-                char** urls = nullptr;
-                ::ldap_parse_reference(to.ld, one, &urls, nullptr, 0);
-                go_on = into.take_reference(take_texts(urls));
-                break;
-            }
-            case LDAP_RES_INTERMEDIATE: {
-                char* oid = nullptr;
-                berval* value = nullptr;
-                if (::ldap_parse_intermediate(to.ld, one, &oid, &value, nullptr, 0) == LDAP_SUCCESS) {
-                    go_on = into.take_info(oid == nullptr ? "" : oid, value == nullptr ? "" : text_of(*value));
-                }
-                ::ldap_memfree(oid);
-                ::ber_bvfree(value);
-                break;
-            }
-            case LDAP_RES_SEARCH_RESULT: {
-                search_end out;
-                char* text = nullptr;
-                char** referrals = nullptr;
-                LDAPControl** received = nullptr;
-                if (::ldap_parse_result(to.ld, one, &out.code, nullptr, &text, &referrals, &received, 0) !=
-                    LDAP_SUCCESS) {
-                    return fail("search", "the server sent a result that can't be read");
-                }
-                out.text = take_text(text);
-                out.referrals = take_texts(referrals);
-                out.controls = take_controls(received);
-                return out;
-            }
-            default:
-                break;
-        }
-        if (!go_on) {
-            give_up();
-            return std::nullopt;
-        }
-    }
-}
-
-namespace {
-
-class first_object final : public search_handler {
-public:
-    bool take_object(object&& one, std::span<const received_control> /*controls*/) override {
-        if (!found) {
-            found = std::move(one);
-        }
-        return true;
-    }
-    bool take_reference(const std::vector<std::string>& /*urls*/) override { return true; }
-    std::optional<object> found;
-};
-
-}  // namespace
-
-result<std::optional<object>> connection::read(const std::string& dn, const std::vector<std::string>& attributes,
-                                               std::vector<control> controls) {
-    first_object into;
-    const auto end = search({dn, false, "(objectClass=*)", attributes, std::move(controls), false}, into);
-    if (!end) {
-        return tl::unexpected(end.error());
-    }
-    const search_end& came = **end;
-    if (came.code == code::no_such_object) {
-        return std::nullopt;
-    }
-    if (came.code != code::success) {
-        return fail("search",
-                    refusal_words("read " + (dn.empty() ? "what the server announces" : dn), came.code, came.text));
-    }
-    return std::move(into.found);
 }
 
 }  // namespace postern::sources::ldap

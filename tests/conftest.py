@@ -5,8 +5,11 @@
     build     "asan", "tsan" or "bench": how they were built (environment POSTERN_BUILD)
     facts     facts("1,000 swaps, 31,000 RCPT/s") puts a line of what was measured under the test's name in the summary
 
+    port_network  nothing, and once more with a network port of Postern's own (lib/port_network.py): the same test over both transports
+
 Markers: `release` runs against the release build (where speed or memory is judged), `threads` against the ThreadSanitizer build;
-without either, the AddressSanitizer build.
+without either, the AddressSanitizer build. `packets`: over a port of Postern's own in the small size, too; other tests that ask for
+`port_network` are so in the full size alone.
 """
 
 import os
@@ -30,6 +33,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "release: judged on the release build (speed, memory)")
     config.addinivalue_line("markers", "threads: runs against the ThreadSanitizer build")
+    config.addinivalue_line("markers", "packets: over a port of Postern's own in the small size, too")
     config.stash[FACTS] = []
     # One folder of programs for every helper: tests/lib reads the same variable.
     if "POSTERN_BIN" not in os.environ:
@@ -38,6 +42,26 @@ def pytest_configure(config):
             if folder.is_dir():
                 os.environ["POSTERN_BIN"] = str(folder)
                 break
+
+
+def pytest_generate_tests(metafunc):
+    if "port_network" in metafunc.fixturenames:
+        both = metafunc.config.getoption("--full") or metafunc.definition.get_closest_marker("packets")
+        metafunc.parametrize("port_network", ["sockets", "dpdk"] if both else ["sockets"], indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def port_network(request):
+    if request.param == "sockets":
+        yield None
+        return
+    from lib.namespace import possible  # noqa: PLC0415: tests/lib is known by now
+    from lib.port_network import PortNetwork  # noqa: PLC0415
+
+    if possible():
+        pytest.skip(possible())
+    with PortNetwork.of("net_af_packet") as network:
+        yield network
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "board/process/log.h"
+#include "dataplane/port/drivers.h"
 #include "dataplane/port/packet_loop.h"
 #include "smtp/session/layer.h"
 
@@ -63,7 +64,8 @@ private:
 }  // namespace
 
 process::result<std::shared_ptr<port::device>> open_port(const port_configuration& settings) {
-    const auto environment = port::start_environment({{settings.device}, settings.memory_mib, false});
+    const auto environment = port::start_environment(
+        {{port::with_driver_arguments(settings.device, settings.network.mtu)}, settings.memory_mib, false});
     if (!environment) {
         return tl::unexpected(environment.error());
     }

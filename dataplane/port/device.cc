@@ -6,11 +6,15 @@
 
 #include <algorithm>
 
+#include "dataplane/port/drivers.h"
+
 namespace postern::port {
 namespace {
 
 constexpr std::size_t rss_key_octets = 40;
 constexpr std::uint32_t pool_cache = 256;
+// Octets of a buffer beyond the MTU: Ethernet's header, and what drivers round their slots up by.
+constexpr std::size_t frame_slack = 400;
 constexpr std::uint64_t rss_wanted = RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_NONFRAG_IPV6_TCP;
 constexpr std::uint64_t checksums_in = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
 constexpr std::uint64_t checksums_out = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
@@ -66,8 +70,13 @@ tl::expected<void, std::string> device::configure(const device_settings& setting
         return tl::unexpected("it can't be configured with " + std::to_string(settings.queues) +
                               " queues: " + because(code));
     }
-    if (const int code = rte_eth_dev_set_mtu(_port, settings.mtu); code != 0 && code != -ENOTSUP) {
-        return tl::unexpected("it does not take an MTU of " + std::to_string(settings.mtu) + ": " + because(code));
+    if (mtu_is_the_kernels(_driver, settings.mtu)) {
+        if (auto taken = kernel_takes_mtu(info.if_index, settings.mtu); !taken) {
+            return taken;
+        }
+    } else if (const int code = rte_eth_dev_set_mtu(_port, settings.mtu); code != 0 && code != -ENOTSUP) {
+        return tl::unexpected("it does not take an MTU of " + std::to_string(settings.mtu) + ": " + because(code) +
+                              " (its driver's frames have at most " + std::to_string(info.max_rx_pktlen) + " octets)");
     }
     std::uint16_t in = settings.descriptors;
     std::uint16_t out = settings.descriptors;
@@ -75,7 +84,7 @@ tl::expected<void, std::string> device::configure(const device_settings& setting
         return tl::unexpected("it takes no queues of " + std::to_string(settings.descriptors) + ": " + because(code));
     }
     const auto node = static_cast<unsigned>(std::max(0, rte_eth_dev_socket_id(_port)));
-    const std::size_t frame = std::size_t{settings.mtu} + 64;
+    const std::size_t frame = std::size_t{settings.mtu} + frame_slack;
     const auto room = static_cast<std::uint16_t>(RTE_PKTMBUF_HEADROOM + std::max<std::size_t>(frame, 2048));
     const std::uint32_t buffers = std::uint32_t{in} + out + settings.spare_buffers + 2 * pool_cache;
     for (std::uint16_t i = 0; i < settings.queues; ++i) {

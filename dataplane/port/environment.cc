@@ -45,7 +45,11 @@ tl::expected<environment, std::string> start_environment(const environment_setti
     out.huge_pages = free_huge_mib() >= settings.memory_mib;
     std::vector<std::string> words = {"postern", "--lcores=" + anywhere(), "-m", std::to_string(settings.memory_mib),
                                       "--log-level=lib.eal:4"};
+    // No files that other processes may map: so several can run on one machine, and none is left over.
     words.emplace_back(out.huge_pages ? "--in-memory" : "--no-huge");
+    if (!out.huge_pages) {
+        words.emplace_back("--no-shconf");
+    }
     if (!settings.telemetry) {
         words.emplace_back("--no-telemetry");
     }

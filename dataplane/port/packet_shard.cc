@@ -68,6 +68,11 @@ void packet_shard::end_turn() {
     _report_count = 0;
     _queue.flush();
     _queue.release();
+    _gauges.connections.set(_endpoint.connections());
+    _gauges.half_open.set(_endpoint.half_open());
+    _gauges.time_wait.set(_endpoint.in_time_wait());
+    _gauges.timers.set(_endpoint.timers());
+    _gauges.octets_held.set(_endpoint.buffered());
 }
 
 }  // namespace postern::port

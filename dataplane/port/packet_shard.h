@@ -21,6 +21,24 @@ struct packet_counts {
     shard::counter others;        ///< for our addresses, and nobody's here
 };
 
+/// What the shard holds, as of its last turn; at rest, with nobody connected, all of it is 0.
+struct packet_gauges {
+    shard::gauge connections;  ///< of any state but TIME-WAIT
+    shard::gauge half_open;    ///< of them
+    shard::gauge time_wait;    ///< entries
+    shard::gauge timers;       ///< of connections
+    shard::gauge octets_held;  ///< blocks lent for what is not acknowledged, not consumed or out of order
+
+    template <class F>
+    void for_each(F&& f) const {
+        f("now_connections", connections.value());
+        f("now_half_open", half_open.value());
+        f("now_time_wait", time_wait.value());
+        f("now_timers", timers.value());
+        f("now_octets_held", octets_held.value());
+    }
+};
+
 class packet_shard {
 public:
     /// All but the settings outlives the shard.
@@ -48,6 +66,8 @@ public:
         _queue.counts().for_each(f);
         f("bad_segments", _counts.bad_segments.value());
         f("others", _counts.others.value());
+        f("now_buffers", _queue.buffers_in_use());
+        _gauges.for_each(f);
         _interface.counts().for_each([&](std::string_view name, std::uint64_t value) {
             std::string prefixed = "net_";
             prefixed += name;
@@ -72,6 +92,7 @@ private:
     std::array<tcp::path_report, burst_size> _reports;
     std::size_t _report_count = 0;
     packet_counts _counts;
+    packet_gauges _gauges;
 };
 
 }  // namespace postern::port

@@ -138,6 +138,8 @@ public:
     /// Whether checksums are left to the NIC.
     bool fills_checksums() const noexcept { return _tx_checksums; }
     const queue_counts& counts() const noexcept { return _counts; }
+    /// Buffers of the pool that are not free: what the receive queue holds, and what is on its way. Any thread; about.
+    std::uint32_t buffers_in_use() const noexcept { return rte_mempool_in_use_count(_pool); }
 
 private:
     std::uint16_t _port;

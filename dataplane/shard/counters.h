@@ -22,4 +22,14 @@ private:
     std::atomic<std::uint64_t> _value{0};
 };
 
+/// How much there is now of something; the same rules.
+class gauge {
+public:
+    void set(std::uint64_t n) noexcept { _value.store(n, std::memory_order_relaxed); }
+    std::uint64_t value() const noexcept { return _value.load(std::memory_order_relaxed); }
+
+private:
+    std::atomic<std::uint64_t> _value{0};
+};
+
 }  // namespace postern::shard

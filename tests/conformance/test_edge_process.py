@@ -16,17 +16,9 @@ LISTED = "alice@example.com"
 STRANGER = "nobody@example.com"
 
 
-def build_table(edge, name, addresses, port, generation, mode="enforce"):
-    """A base file of example.com, whose mail server is at `port`."""
-    listing = edge.folder / f"{name}.txt"
-    listing.write_text("".join(f"{address}\n" for address in addresses))
-    subprocess.run([BIN / "postern-table", "build", "--generation", str(generation), "--domain", f"example.com={mode},127.0.0.1:{port}",
-                    "--output", edge.tables / name, listing], check=True, capture_output=True)
-
-
 @pytest.fixture
-def edge(tmp_path):
-    with Edge(tmp_path) as running:
+def edge(tmp_path, port_network):
+    with Edge(tmp_path, network=port_network) as running:
         yield running
 
 
@@ -34,8 +26,7 @@ def edge(tmp_path):
 def serving(edge):
     """An edge with a table in force and a mail server behind it."""
     with ScriptedServer() as server:
-        build_table(edge, "base-1", [LISTED, "bob@example.com"], server.port, 1)
-        edge.put_in_force("base-1")
+        edge.serve([LISTED, "bob@example.com"], server.port, "base-1")
         edge.server = server
         yield edge
 
@@ -49,6 +40,7 @@ def test_without_a_table_every_recipient_is_put_off(edge):
     assert edge.command("show table")["loaded"] is False
 
 
+@pytest.mark.packets
 def test_a_listed_recipient_is_delivered_and_a_stranger_rejected(serving):
     with Client(serving.port) as client:
         client.say("EHLO client.example")
@@ -63,6 +55,7 @@ def test_a_listed_recipient_is_delivered_and_a_stranger_rejected(serving):
     assert counters["relay_delivered"] == 1
 
 
+@pytest.mark.packets
 def test_recent_recipients_are_told_as_events_until_they_are_acknowledged(serving):
     with Client(serving.port) as client:
         client.open()
@@ -70,7 +63,7 @@ def test_recent_recipients_are_told_as_events_until_they_are_acknowledged(servin
             client.say(f"RCPT TO:<{recipient}>")
     told = serving.good("events 0")
     assert [(event["number"], event["address"], event["outcome"]) for event in told["events"]] == [(1, LISTED, "listed"), (2, STRANGER, "rejected")]
-    assert {event["source"] for event in told["events"]} == {"127.0.0.0/24"}
+    assert {event["source"] for event in told["events"]} == {serving.port.clients_network}
     assert told["last"] == 2 and told["overwritten"] == 0 and told["missed"] == 0
     serving.good("events ack 1")
     assert [event["number"] for event in serving.good("events 0")["events"]] == [2]
@@ -86,7 +79,7 @@ def test_a_commit_changes_the_answers_and_a_rollback_changes_them_back(serving):
             client.open()
             return client.say(f"RCPT TO:<{address}>")[:3]
 
-    build_table(serving, "base-2", [STRANGER], serving.server.port, 2)
+    serving.build_table([STRANGER], serving.server.port, "base-2", 2)
     before = serving.good("show table")["generation"]
     assert (answer(LISTED), answer(STRANGER)) == ("250", "550")
     assert serving.put_in_force("base-2")["generation"] == before + 1
@@ -95,6 +88,7 @@ def test_a_commit_changes_the_answers_and_a_rollback_changes_them_back(serving):
     assert (answer(LISTED), answer(STRANGER)) == ("250", "550")
 
 
+@pytest.mark.packets
 def test_the_last_good_table_is_in_force_after_a_restart_and_after_a_kill(serving):
     for end in (serving.stop, serving.kill):
         before = serving.good("show table")
@@ -116,6 +110,7 @@ def test_explain_says_what_rcpt_would(serving):
     assert serving.good("explain no address")["normal"] is None
 
 
+@pytest.mark.packets
 def test_sigterm_ends_clean_and_lets_a_message_finish(serving):
     with Client(serving.port) as client:
         client.say("EHLO client.example")
@@ -135,6 +130,7 @@ def test_sigterm_ends_clean_and_lets_a_message_finish(serving):
     assert [event["event"] for event in serving.log()][-1] == "ended"
 
 
+@pytest.mark.packets
 def test_a_second_sigterm_ends_at_once(serving):
     with Client(serving.port) as client:
         client.open()
@@ -164,9 +160,11 @@ def test_the_edge_socket_is_for_owner_and_group_and_answers_pipelined_commands(e
         connection.send("show version\nnonsense\nshow listeners")
         assert connection.answer()["pid"] == edge.process.pid
         assert connection.answer()["ok"] is False
-        assert connection.answer()["listeners"] == [{"address": "127.0.0.1", "port": edge.port, "several_routes": False, "connections": 0}]
+        assert connection.answer()["listeners"] == [
+            {"address": listener["address"], "port": edge.port, "several_routes": False, "connections": 0} for listener in edge.settings["listener"]]
 
 
+@pytest.mark.packets
 def test_the_process_gave_its_rights_away(edge):
     status = dict(line.split(":\t", 1) for line in open(f"/proc/{edge.process.pid}/status").read().splitlines() if ":\t" in line)
     assert int(status["CapEff"], 16) == int(status["CapPrm"], 16) == 0
@@ -176,12 +174,13 @@ def test_the_process_gave_its_rights_away(edge):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_root_becomes_the_configured_user(tmp_path):
+@pytest.mark.packets
+def test_root_becomes_the_configured_user(tmp_path, port_network):
     # The user can't reach the folder by its path; the edge opened what it needs before.
     tmp_path.chmod(0o700)
-    edge = Edge(tmp_path, {"edge": {"user": "nobody"}})
+    edge = Edge(tmp_path, {"edge": {"user": "nobody"}}, network=port_network)
     with edge:
-        build_table(edge, "base-1", [LISTED], free_port(), 1)
+        edge.build_table([LISTED], free_port(), "base-1")
         (edge.tables / "base-1").chmod(0o644)
         edge.put_in_force("base-1")
         assert os.stat(f"/proc/{edge.process.pid}").st_uid == os.stat(edge.state).st_uid != 0
@@ -228,7 +227,7 @@ def test_a_missing_configuration_file_is_named(tmp_path):
 
 def test_a_port_in_use_is_named(tmp_path):
     edge = Edge(tmp_path)
-    with socket.create_server(("127.0.0.1", edge.port)):
+    with socket.create_server(("127.0.0.1", int(edge.port))):
         said = refusal(edge)
     assert f"127.0.0.1:{edge.port}" in said and "in use" in said
 

@@ -2,12 +2,11 @@
 
 import random
 import socket
-import subprocess
 
 import pytest
 from lib import tap
 from lib.downstream import ScriptedServer
-from lib.postern import BIN, Edge
+from lib.postern import Edge
 
 pytestmark = pytest.mark.skipif(bool(tap.possible()), reason=tap.possible() or "-")
 
@@ -35,15 +34,11 @@ def edges(tmp_path_factory):
     """One edge over sockets, one over packets, with the same table and mail server."""
     folder = tmp_path_factory.mktemp("transports")
     with tap.TapNetwork("same") as network, ScriptedServer() as server:
-        plain, packets = Edge(folder / "plain"), Edge(folder / "packets", network.settings)
+        plain, packets = Edge(folder / "plain"), Edge(folder / "packets", network=network)
         with plain, packets:
-            network.attach()
             for edge in (plain, packets):
-                (edge.folder / "list").write_text("alice@example.com\nbob@example.com\n")
-                subprocess.run([BIN / "postern-table", "build", "--generation", "1", "--domain", f"example.com=enforce,127.0.0.1:{server.port}",
-                                "--output", edge.tables / "base", edge.folder / "list"], check=True, capture_output=True)
-                edge.put_in_force("base")
-            yield lambda: socket.create_connection(("127.0.0.1", plain.port), timeout=30), network.connect
+                edge.serve(["alice@example.com", "bob@example.com"], server.port)
+            yield lambda: socket.create_connection(("127.0.0.1", int(plain.port)), timeout=30), network.connect
 
 
 def replies(connect, content, cuts):

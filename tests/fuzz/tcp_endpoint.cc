@@ -60,6 +60,11 @@ std::string octets_at(std::uint32_t place, std::size_t n) {
     return s;
 }
 
+/// A client's first segment: what is reset, ended or acknowledged in it makes it another thing.
+bool opens(const segment& s) {
+    return s.has(flag::syn) && !s.has(flag::ack | flag::fin | flag::rst);
+}
+
 struct remote {
     shard::endpoint self;
     std::uint32_t seq = 0;          ///< next to send, if it behaves
@@ -202,7 +207,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 arriving.peer = r.self;
                 arriving.local = server_v4;
                 r.seq = arriving.seq + 1;
-                r.last_syn = arriving.has(flag::syn) ? arriving.seq : r.last_syn;
+                r.last_syn = opens(arriving) ? arriving.seq : r.last_syn;
                 b.input(arriving);
                 break;
             }
@@ -231,7 +236,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 if (neat) {
                     r.seq += arriving.length();
                 }
-                r.last_syn = arriving.has(flag::syn) ? arriving.seq : r.last_syn;
+                r.last_syn = opens(arriving) ? arriving.seq : r.last_syn;
                 b.input(arriving);
                 break;
             }

@@ -15,10 +15,10 @@ BIG = b"Subject: big\r\n\r\n" + b"x" * 78 + b"\r\n" * 1 + (b"y" * 78 + b"\r\n") 
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory):
+def system(tmp_path_factory, port_network):
     folder = tmp_path_factory.mktemp("downstream")
     settings = {"relay": {"connect": SECONDS, "connect_total": SECONDS, "command": SECONDS, "data": SECONDS, "final": SECONDS}}
-    with System(folder, edge=settings) as running:
+    with System(folder, edge=settings, network=port_network) as running:
         running.serve("example.com", free_port(), [LISTED])
         yield running
 
@@ -75,6 +75,7 @@ def test_a_stopped_server_is_a_temporary_failure(system):
     assert seconds < 2 * SECONDS + 4
 
 
+@pytest.mark.packets
 def test_a_server_that_stops_reading_shuts_the_senders_window_and_ends_in_451(system):
     with ScriptedServer({"body": "stall"}, 1000) as server:
         reply, seconds = timed(lambda: deliver(system, server.port, BIG))
@@ -83,6 +84,7 @@ def test_a_server_that_stops_reading_shuts_the_senders_window_and_ends_in_451(sy
         assert seconds < 6 * SECONDS + 10
 
 
+@pytest.mark.packets
 def test_the_system_delivers_again_when_the_server_is_well(system):
     with ScriptedServer({"RCPT": "close"}) as broken:
         assert deliver(system, broken.port).startswith("451")
@@ -92,6 +94,7 @@ def test_the_system_delivers_again_when_the_server_is_well(system):
         assert well.messages[0].endswith(BODY)
 
 
+@pytest.mark.packets
 def test_a_sender_that_vanishes_in_the_middle_leaves_no_message(system):
     with ScriptedServer() as server:
         system.route("example.com", server.port)

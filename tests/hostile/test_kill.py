@@ -72,8 +72,8 @@ def list_at_edge(system):
 
 
 @pytest.fixture
-def system(tmp_path):
-    with Postfix(tmp_path / "downstream") as postfix, System(tmp_path) as running:
+def system(tmp_path, port_network):
+    with Postfix(tmp_path / "downstream") as postfix, System(tmp_path, network=port_network) as running:
         running.serve("example.com", postfix.port, LISTS["a"])
         running.postfix = postfix
         yield running

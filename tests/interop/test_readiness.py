@@ -13,8 +13,8 @@ STRANGER = "nobody@example.com"
 
 
 @pytest.fixture
-def system(tmp_path):
-    with ScriptedServer({f"RCPT {STRANGER}": "550 5.1.1 No such user here"}) as server, System(tmp_path) as running:
+def system(tmp_path, port_network):
+    with ScriptedServer({f"RCPT {STRANGER}": "550 5.1.1 No such user here"}) as server, System(tmp_path, network=port_network) as running:
         running.serve("example.com", server.port, [LISTED], mode="observe")
         yield running
 
@@ -46,7 +46,7 @@ def test_readiness_names_whom_the_list_lacks_until_they_are_added(system):
     ask_for(system, LISTED, "Alice+tag@example.com", MISSING, MISSING, STRANGER)
     rows = seen(system, 4)
     assert rows[LISTED]["last_outcome"] == "listed"
-    assert rows[LISTED]["last_source"] == "127.0.0.0/24"
+    assert rows[LISTED]["last_source"] == system.smtp.clients_network
     assert rows[MISSING]["outcomes"] == {"would_reject": 2}
     assert rows[STRANGER]["outcomes"] == {"refused_behind": 1}
 

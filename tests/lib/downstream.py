@@ -92,7 +92,8 @@ class ScriptedServer:
     seconds to wait before the usual reply, or to one of the words below.
 
     Steps: greeting, EHLO, MAIL, RCPT ("RCPT ADDRESS": of this one), DATA, body (after `take` octets of content), end (after the final dot), RSET, QUIT.
-    Words: "close" (closes the connection), "silent" (never answers), "drip" (its reply one octet a second), "stall" (for body: stops reading).
+    Words: "close" (closes the connection), "silent" (never answers), "drip" (its reply one octet a second), "stall" (for body: stops reading; a number:
+    for so many seconds).
     """
 
     USUAL = {
@@ -119,6 +120,8 @@ class ScriptedServer:
 
     def __exit__(self, *_):
         self._stopping.set()
+        # Wakes the accepting thread, which would else go on with whatever gets the descriptor's number next.
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in list(self._open):
             try:
@@ -177,10 +180,14 @@ class ScriptedServer:
             self._open.discard(connection)
 
     def _body(self, connection, lines):
-        content = b""
+        content = bytearray()
         body = self.answers.get("body")
         while True:
             if body and len(content) >= self.take:
+                if isinstance(body, (int, float)):
+                    self._stopping.wait(body)
+                    body = None
+                    continue
                 if body == "stall":
                     self._stopping.wait()
                 return False
@@ -192,5 +199,5 @@ class ScriptedServer:
             content += line[1:] if line.startswith(b".") else line
         going_on = self._answer(connection, "end")
         if not str(self.answers.get("end", "250")).startswith(("4", "5", "close", "silent")):
-            self.messages.append(content)
+            self.messages.append(bytes(content))
         return going_on

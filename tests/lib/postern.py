@@ -16,6 +16,8 @@ import socket
 import subprocess
 import time
 
+from lib.smtp import Place
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("POSTERN_BIN", ROOT / "build" / "release" / "bin"))
 
@@ -170,14 +172,16 @@ class EdgeSocket:
 class Edge(Program):
     """postern-edge on a port of its own, with FOLDER/edge.toml, FOLDER/state, FOLDER/tables (or `tables`) and FOLDER/edge.sock.
 
-    `settings` are sections of edge.toml that change or add to the defaults of the tests: {"limits": {"recipients": 200}}.
+    `settings` are sections of edge.toml that change or add to the defaults of the tests: {"limits": {"recipients": 200}}. With a
+    `network` (lib/port_network.py) it is over a network port of Postern's own, and `port` knows the way of the clients.
     """
 
     name = "postern-edge"
 
-    def __init__(self, folder, settings=None, tables=None, port=None):
+    def __init__(self, folder, settings=None, tables=None, port=None, network=None):
         super().__init__(folder)
-        self.port = port or free_port()
+        self.network = network
+        self.port = network.place if network else Place(port or free_port())
         self.state = self.folder / "state"
         self.tables = pathlib.Path(tables or self.folder / "tables")
         self.socket = self.folder / "edge.sock"
@@ -189,7 +193,7 @@ class Edge(Program):
             "limits": {"connections": 2000, "connections_per_source": 2000},
             "timeouts": {"drain": 10},
             "log": {"level": "debug"},
-        }, settings)
+        }, merged(network.settings, settings) if network else settings)
         self.state.mkdir(exist_ok=True)
         self.tables.mkdir(parents=True, exist_ok=True)
         self.configure()
@@ -198,6 +202,12 @@ class Edge(Program):
         """Writes edge.toml anew, for the next start."""
         self.settings = merged(self.settings, changes)
         self.configuration.write_text(toml(self.settings))
+
+    def start(self):
+        super().start()
+        if self.network:
+            self.network.attach()
+        return self
 
     def arguments(self):
         return ["--config", self.configuration]
@@ -226,6 +236,17 @@ class Edge(Program):
                 answer = connection.command(line)
                 assert answer["ok"], (line, answer)
             return answer
+
+    def serve(self, addresses, mail_server, name="base", generation=1, domain="example.com", mode="enforce"):
+        """Builds a base file of one domain and puts it in force; the mail server is at this port of 127.0.0.1."""
+        self.build_table(addresses, mail_server, name, generation, domain, mode)
+        return self.put_in_force(name)
+
+    def build_table(self, addresses, mail_server, name="base", generation=1, domain="example.com", mode="enforce"):
+        listing = self.folder / f"{name}.txt"
+        listing.write_text("".join(f"{address}\n" for address in addresses))
+        subprocess.run([BIN / "postern-table", "build", "--generation", str(generation), "--domain", f"{domain}={mode},127.0.0.1:{mail_server}",
+                        "--output", self.tables / name, listing], check=True, capture_output=True)
 
     def counter(self, name):
         return self.good("show counters")["counters"][name]

@@ -1,14 +1,44 @@
 """A bare SMTP client for whole-process tests: says exactly what it is told, and shows exactly what came back."""
 
+import contextlib
 import socket
 import time
 
 
-class Client:
-    """One connection. `reply()` reads one whole reply; `say(line)` sends a command and reads its reply."""
+class Place(int):
+    """An SMTP port: its number, the address that clients connect to, the namespace (lib/namespace.py) that they do it from, and the
+    address that they have there."""
 
-    def __init__(self, port, address="127.0.0.1", timeout=30, greet=True, source=None):
-        self.socket = socket.create_connection((address, port), timeout=timeout, source_address=(source, 0) if source else None)
+    def __new__(cls, number, address="127.0.0.1", namespace=None, client="127.0.0.1"):
+        place = super().__new__(cls, number)
+        place.address, place.namespace, place.client = address, namespace, client
+        return place
+
+    def at(self, address):
+        """The same port at another address of the same server."""
+        return Place(self, address, self.namespace, self.client)
+
+    @property
+    def clients_network(self):
+        """Where its clients come from, as events name it."""
+        return f"{self.client.rpartition('.')[0]}.0/24"
+
+    def clients(self):
+        """A context in which the thread's sockets and processes are where the clients are."""
+        return self.namespace.inside() if self.namespace else contextlib.nullcontext()
+
+
+class Client:
+    """One connection. `reply()` reads one whole reply; `say(line)` sends a command and reads its reply.
+
+    `port` is a number at 127.0.0.1, or a Place.
+    """
+
+    def __init__(self, port, timeout=30, greet=True, source=None):
+        place = port if hasattr(port, "clients") else Place(port)
+        with place.clients():
+            self.socket = socket.create_connection((place.address, int(place)), timeout=timeout,
+                                                   source_address=(source, 0) if source else None)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._lines = self.socket.makefile("rb")
         self.greeting = self.reply() if greet else None

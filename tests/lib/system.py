@@ -12,13 +12,14 @@ from lib.postern import Edge
 
 
 class System:
-    """`edge` and `control` can be stopped, killed and started again; `smtp` is the edge's port."""
+    """`edge` and `control` can be stopped, killed and started again; `smtp` is the edge's port, of the kernel's or, with a `network`,
+    of its own (lib/port_network.py)."""
 
-    def __init__(self, folder, edge=None, control=None):
+    def __init__(self, folder, edge=None, control=None, network=None):
         self.folder = pathlib.Path(folder)
         self.tables = self.folder / "tables"
-        self.edge = Edge(self.folder / "edge", edge, self.tables)
-        self.control = Control(self.folder / "control", control, [self.edge.socket], self.tables, own_listeners=[f"127.0.0.1:{self.edge.port}"])
+        self.edge = Edge(self.folder / "edge", edge, self.tables, network=network)
+        self.control = Control(self.folder / "control", control, [self.edge.socket], self.tables, own_listeners=[f"{self.edge.port.address}:{self.edge.port}"])
         self.smtp = self.edge.port
 
     def __enter__(self):

@@ -8,7 +8,6 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <random>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,41 +15,25 @@
 #include "dataplane/tcp/header.h"
 #include "perf/opener/opener.h"
 #include "tests/dataplane/tcp/bench.h"
+#include "tests/wire/tampering.h"
 
 namespace postern::tcp::testing {
 
-/// What becomes of segments; shares are of 1000.
-struct network {
-    unsigned lost = 0;
-    unsigned duplicated = 0;
-    unsigned reordered = 0;  ///< held back by up to 4 delays
-    unsigned corrupted = 0;  ///< one bit flipped
-    shard::instant delay = 10ms;
-    std::uint64_t rate = 0;  ///< octets a second each way; 0: without limit
-    unsigned seed = 1;
-};
-
-/// Drops the first `times` segments that match. Matching is on what was sent, before chance.
-struct tamper_rule {
-    std::function<bool(const outgoing&)> matches;
-    unsigned times = 1;
-};
+using network = wire::path;
+using tamper_rule = wire::tamper_rule<outgoing>;
 
 class simulator {
 public:
     explicit simulator(const network& n, const settings& s = {})
-        : _network(n),
-          _random(n.seed),
-          _limits({&_usual, 1}),
-          _tcp(_listeners, _limits, _to_client, s, fixed_secrets, _now) {}
+        : _path(n), _limits({&_usual, 1}), _tcp(_listeners, _limits, _to_client, s, fixed_secrets, _now) {
+        _path.overhead = 40;  // headers below TCP
+    }
 
     endpoint& tcp() { return _tcp; }
     shard::probe<endpoint>& layer() { return _layer; }
     shard::instant now() const { return _now; }
-    std::vector<tamper_rule> rules;
-    std::size_t crossed = 0;   ///< segments that were sent, both ways
-    std::size_t dropped = 0;   ///< by chance or rule
-    std::size_t rejected = 0;  ///< that arrived broken
+    wire::tampering<outgoing>& path() { return _path; }
+    std::size_t rejected = 0;  ///< segments that arrived broken
 
     perf::opener& connect(perf::opener::options o = {}) {
         o.local = ipv4(192, 0, 2, 1, static_cast<std::uint16_t>(first_port + _clients.size()));
@@ -103,41 +86,13 @@ private:
         bool _to_server;
     };
 
-    bool chance(unsigned of_1000) { return _random() % 1000 < of_1000; }
-
     void cross(const outgoing& s, bool to_server) {
-        ++crossed;
-        for (tamper_rule& rule : rules) {
-            if (rule.times != 0 && rule.matches(s)) {
-                --rule.times;
-                ++dropped;
-                return;
-            }
-        }
-        packet p{to_server, s.local, s.peer, std::vector<std::uint8_t>(header_size(s) + s.payload_size)};
-        write_segment(s, p.octets);
-        shard::instant& free = _link_free[to_server ? 1 : 0];
-        shard::instant at = _now + _network.delay;
-        if (_network.rate != 0) {
-            const auto taken = std::chrono::nanoseconds((p.octets.size() + 40) * 1'000'000'000 / _network.rate);
-            free = std::max(free, _now) + taken;
-            at = free + _network.delay;
-        }
-        if (chance(_network.lost)) {
-            ++dropped;
-            return;
-        }
-        if (chance(_network.reordered)) {
-            at += _network.delay * (1 + _random() % 4);
-        }
-        if (chance(_network.corrupted)) {
-            const std::size_t bit = _random() % (p.octets.size() * 8);
-            p.octets[bit / 8] ^= static_cast<std::uint8_t>(1U << bit % 8);
-        }
-        if (chance(_network.duplicated)) {
-            _wire.emplace(at + _network.delay / 2, p);
-        }
-        _wire.emplace(at, std::move(p));
+        std::vector<std::uint8_t> octets(header_size(s) + s.payload_size);
+        write_segment(s, octets);
+        _path.cross(s, to_server ? 1 : 0, _now, std::move(octets),
+                    [&](shard::instant at, std::vector<std::uint8_t> whole) {
+                        _wire.emplace(at, packet{to_server, s.local, s.peer, std::move(whole)});
+                    });
     }
 
     void turn() {
@@ -175,14 +130,12 @@ private:
 
     static constexpr std::uint16_t first_port = 20001;
     static constexpr shard::connection_limits::limits _usual{1'000'000, 1'000'000};
-    network _network;
-    std::mt19937 _random;
+    wire::tampering<outgoing> _path;
     shard::instant _now{1000s};
     std::vector<endpoint::listener> _listeners = {{server_v4, 0}};
     side _to_client{*this, false};
     side _to_server{*this, true};
     std::multimap<shard::instant, packet> _wire;
-    shard::instant _link_free[2]{};
     std::size_t _turns = 0;
     shard::connection_limits _limits;
     endpoint _tcp;

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
+#include <random>
 #include <sstream>
 
 namespace postern::tcp::testing {
@@ -183,7 +184,7 @@ TEST(simulator, a_long_link_is_bounded_by_the_window) {
 /// A greeting, a command, a reply, QUIT: over a network that drops what the rule says.
 void conversation(tamper_rule rule, shard::instant most) {
     simulator net(network{});
-    net.rules.push_back(std::move(rule));
+    net.path().rules.push_back(std::move(rule));
     net.layer().on_opened = [&](shard::connection c) { net.layer().say(c, "220 hi\r\n"); };
     net.layer().on_readable = [&](shard::connection c, std::string_view octets) -> std::size_t {
         if (!octets.ends_with("\r\n")) {
@@ -218,7 +219,7 @@ void conversation(tamper_rule rule, shard::instant most) {
     EXPECT_TRUE(net.run([&] { return client.closed(); }, std::chrono::minutes(3)));
     EXPECT_LT(net.now() - start, most);
     EXPECT_EQ(got, "220 hi\r\n250 ok\r\n221 bye\r\n");
-    EXPECT_EQ(net.dropped > 0, most > 1s) << "the rule matched nothing";
+    EXPECT_EQ(net.path().dropped > 0, most > 1s) << "the rule matched nothing";
     net.settle();
     EXPECT_EQ(net.tcp().connections(), 0u);
     EXPECT_EQ(net.tcp().buffered(), 0u);

@@ -39,7 +39,8 @@ public:
 
     /// The object asserts these addresses, and no others.
     virtual bool entry(directory_entry&& one) = 0;
-    /// The object is gone, or asserts nothing any more. Only between changes.
+    /// The object is gone, or asserts nothing any more. Between changes; in a whole fetch it takes back an entry of the
+    /// same fetch, and changes nothing if there was none.
     virtual bool gone(std::string_view identity) = 0;
     /// The server can't (or won't) tell the changes since the cookie: what was yielded is void, the whole follows.
     virtual bool restart_whole() = 0;

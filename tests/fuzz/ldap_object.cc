@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "control/sources/glob.h"
 #include "control/sources/ldap/attributes.h"
-#include "control/sources/ldap/glob.h"
-#include "control/sources/ldap/words.h"
+#include "control/sources/text.h"
 
 namespace {
 
@@ -46,7 +46,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         require(first.ends_with(')'));
     }
     require(is_within(first, first));
-    glob_match(first, one.dn);
-    require(one_line(first).size() <= 200);
+    postern::sources::glob_match(first, one.dn);
+    require(postern::sources::one_line(first).size() <= 200);
     return 0;
 }

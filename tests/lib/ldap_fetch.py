@@ -1,6 +1,7 @@
-"""The program ldap_fetch between a test and a directory: settings in, entries and the outcome out.
+"""The program ldap_fetch (or microsoft365_fetch) between a test and a directory: settings in, entries and the outcome out.
 
     got = fetch(settings, password="secret")
+    got = fetch(settings, program="microsoft365_fetch", client_secret="secret")
     got.outcome["end"], got.entries["ada@example.com"]["aliases"], got.gone
 """
 
@@ -51,10 +52,10 @@ class Fetched:
 
 
 class Running:
-    """ldap_fetch in the background; `wait_for` reads its lines until one is as asked."""
+    """The program in the background; `wait_for` reads its lines until one is as asked."""
 
-    def __init__(self, command, settings, prefix=(), **document):
-        self.process = subprocess.Popen([*prefix, BIN / "ldap_fetch", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    def __init__(self, command, settings, prefix=(), program="ldap_fetch", **document):
+        self.process = subprocess.Popen([*prefix, BIN / program, command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
         self.process.stdin.write(json.dumps({"settings": settings, **document}))
         self.process.stdin.close()
@@ -67,7 +68,7 @@ class Running:
             self.got.take(one)
             if condition(one):
                 return self.got
-        raise AssertionError(f"ldap_fetch ended without it: {self.process.stderr.read()[-4000:]}")
+        raise AssertionError(f"it ended without that: {self.process.stderr.read()[-4000:]}")
 
     def go_on(self):
         self.process.send_signal(signal.SIGUSR1)
@@ -80,8 +81,8 @@ class Running:
         return self.got
 
 
-def run(command, settings, prefix=(), timeout=600, **document):
-    done = subprocess.run([*prefix, BIN / "ldap_fetch", command], input=json.dumps({"settings": settings, **document}), capture_output=True,
+def run(command, settings, prefix=(), timeout=600, program="ldap_fetch", **document):
+    done = subprocess.run([*prefix, BIN / program, command], input=json.dumps({"settings": settings, **document}), capture_output=True,
                           text=True, timeout=timeout, check=False, env=ENVIRONMENT)
     assert done.returncode in (0, 2), done.stderr[-4000:]
     return Fetched(done.stdout.splitlines())

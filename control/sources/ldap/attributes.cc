@@ -5,8 +5,9 @@
 #include <charconv>
 #include <system_error>
 
-#include "control/sources/ldap/glob.h"
-#include "smtp/recipients/address.h"
+#include "control/sources/addresses.h"
+#include "control/sources/glob.h"
+#include "control/sources/text.h"
 
 namespace postern::sources::ldap {
 namespace {
@@ -56,21 +57,6 @@ constexpr std::array<recipient_type, 17> recipient_types = {{{1, mailbox_kind::u
                                                              {34359738368, mailbox_kind::shared}}};
 constexpr std::array<std::int64_t, 2> system_types = {8388608, 536870912};  // arbitration, discovery
 
-char fold(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
-std::string folded(std::string_view text) {
-    std::string out(text);
-    std::transform(out.begin(), out.end(), out.begin(), fold);
-    return out;
-}
-
-bool same(std::string_view a, std::string_view b) noexcept {
-    return a.size() == b.size() &&
-           std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return fold(x) == fold(y); });
-}
-
 bool is_word(char c) noexcept {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
@@ -81,12 +67,6 @@ std::optional<Number> number(std::string_view text) {
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), out);
     return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && !text.empty() ? std::optional(out)
                                                                                                 : std::nullopt;
-}
-
-std::string trimmed(std::string_view text) {
-    const std::size_t from = text.find_first_not_of(" \t\r\n");
-    return from == std::string_view::npos ? ""
-                                          : std::string(text.substr(from, text.find_last_not_of(" \t\r\n") + 1 - from));
 }
 
 constexpr std::string_view hex = "0123456789abcdef";
@@ -125,27 +105,6 @@ std::string identity_text(std::string_view value) {
     }
     const bool plain = std::all_of(value.begin(), value.end(), [](char c) { return c > 0x20 && c < 0x7F; });
     return plain && value.size() <= most_identity ? folded(value) : "";
-}
-
-/// What a value of an address attribute says.
-struct address_value {
-    std::string text;
-    bool address = false;  ///< false: a prefix of something that is no mail address
-    bool primary = false;
-};
-address_value read_value(std::string_view value) {
-    const std::size_t colon = value.find(':');
-    if (colon != std::string_view::npos && colon != 0 &&
-        std::all_of(value.begin(), value.begin() + static_cast<std::ptrdiff_t>(colon), is_word)) {
-        const std::string_view prefix = value.substr(0, colon);
-        return {trimmed(value.substr(colon + 1)), same(prefix, "smtp"), prefix == "SMTP"};
-    }
-    return {trimmed(value), true, false};
-}
-
-bool is_address(std::string_view text) {
-    thread_local recipients::normal_address normal;
-    return recipients::parse_address(text, {true, false}, normal).has_value();
 }
 
 bool is_true(std::optional<std::string_view> value) {
@@ -362,11 +321,6 @@ entry_mapper::entry_mapper(const ldap_settings& settings)
     }
 }
 
-bool entry_mapper::excluded(std::string_view address) const {
-    return std::any_of(_exclude.begin(), _exclude.end(),
-                       [&](const std::string& pattern) { return glob_match(pattern, address); });
-}
-
 bool entry_mapper::is_disabled(const object& from) const {
     const auto control = from.first("useraccountcontrol");
     const std::int64_t bits = control ? number<std::int64_t>(*control).value_or(0) : 0;
@@ -401,29 +355,11 @@ mailbox_kind entry_mapper::kind_of(const object& from) const {
 }
 
 void entry_mapper::take_addresses(const object& from, mapped& to) const {
-    std::vector<std::string> found;
-    std::optional<std::size_t> primary;
+    address_collector found;
     const auto take = [&](const std::string& name) {
-        const attribute* const values = from.find(name);
-        if (values == nullptr) {
-            return;
-        }
-        for (const std::string& each : values->values) {
-            address_value value = read_value(each);
-            if (!value.address) {
-                continue;
-            }
-            if (!is_address(value.text)) {
-                ++to.unreadable;
-                continue;
-            }
-            auto at = std::find_if(found.begin(), found.end(),
-                                   [&](const std::string& known) { return same(known, value.text); });
-            if (at == found.end()) {
-                at = found.insert(found.end(), std::move(value.text));
-            }
-            if (value.primary && !primary) {
-                primary = static_cast<std::size_t>(at - found.begin());
+        if (const attribute* const values = from.find(name)) {
+            for (const std::string& each : values->values) {
+                found.take(each);
             }
         }
     };
@@ -431,22 +367,16 @@ void entry_mapper::take_addresses(const object& from, mapped& to) const {
     for (const std::string& each : _aliases) {
         take(each);
     }
-    if (found.empty()) {
-        to.verdict = mapped::verdict::no_address;
-        return;
-    }
-    // What Exchange calls primary; `mail` is often a copy of it, and sometimes an old one.
-    const auto at = found.begin() + static_cast<std::ptrdiff_t>(primary.value_or(0));
-    to.entry.address = std::move(*at);
-    found.erase(at);
-    if (excluded(to.entry.address)) {
-        to.verdict = mapped::verdict::excluded;
-        return;
-    }
-    for (std::string& each : found) {
-        if (!excluded(each)) {
-            to.entry.aliases.push_back(std::move(each));
-        }
+    to.unreadable = found.unreadable();
+    switch (found.finish(_exclude, to.entry)) {
+        case address_collector::outcome::entry:
+            break;
+        case address_collector::outcome::none:
+            to.verdict = mapped::verdict::no_address;
+            break;
+        case address_collector::outcome::excluded:
+            to.verdict = mapped::verdict::excluded;
+            break;
     }
 }
 

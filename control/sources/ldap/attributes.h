@@ -82,7 +82,6 @@ public:
     const std::vector<std::string>& wanted() const noexcept { return _wanted; }
 
 private:
-    bool excluded(std::string_view address) const;
     bool is_disabled(const object& from) const;
     recipients::mailbox_kind kind_of(const object& from) const;
     void take_addresses(const object& from, mapped& to) const;

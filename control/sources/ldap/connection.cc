@@ -10,6 +10,7 @@
 #include "control/sources/ldap/connect.h"
 #include "control/sources/ldap/connection_handle.h"
 #include "control/sources/ldap/words.h"
+#include "control/sources/text.h"
 
 namespace postern::sources::ldap {
 namespace {
@@ -40,10 +41,6 @@ private:
 };
 
 }  // namespace
-
-tl::unexpected<failure> stopped() {
-    return tl::unexpected<failure>(failure{fetch_outcome::end::stopped, "", "stopped", false});
-}
 
 connection::connection(const ldap_settings& settings, std::string url, patience limits)
     : _settings(settings), _url(std::move(url)), _limits(limits), _handle(std::make_unique<handle>()) {}

@@ -6,49 +6,20 @@
 // thread.
 #pragma once
 
-#include <atomic>
-#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <vector>
 
-#include "control/sources/fetch.h"
+#include "control/sources/failure.h"
 #include "control/sources/ldap/attributes.h"
 #include "control/sources/ldap/ldap.h"
 #include "control/sources/ldap/settings.h"
 
 namespace postern::sources::ldap {
-
-using clock = std::chrono::steady_clock;
-
-struct failure {
-    enum fetch_outcome::end end = fetch_outcome::end::failed;
-    std::string step;
-    std::string reason;
-    bool elsewhere = true;  ///< another server may do better; false for a wrong password (accounts get locked)
-};
-template <class T>
-using result = tl::expected<T, failure>;
-inline tl::unexpected<failure> fail(std::string step, std::string reason, bool elsewhere = true) {
-    return tl::unexpected<failure>(failure{fetch_outcome::end::failed, std::move(step), std::move(reason), elsewhere});
-}
-tl::unexpected<failure> stopped();
-
-/// How long a caller is ready to wait.
-struct patience {
-    const std::atomic<bool>& stop;
-    clock::time_point until;  ///< of all
-
-    bool is_stopped() const noexcept { return stop.load(std::memory_order_relaxed); }
-    clock::time_point at_most(std::uint32_t seconds) const {
-        return std::min(until, clock::now() + std::chrono::seconds(seconds));
-    }
-};
 
 /// Told of every step that went well: its name and what was found.
 using step_observer = std::function<void(const char* step, std::string detail)>;

@@ -3,6 +3,7 @@
 
 #include "control/sources/ldap/connection_handle.h"
 #include "control/sources/ldap/words.h"
+#include "control/sources/text.h"
 
 namespace postern::sources::ldap {
 

@@ -222,16 +222,6 @@ result<std::unique_ptr<connection>> connect(const ldap_settings& settings, const
     return tl::unexpected(std::move(all));
 }
 
-void set_failure(fetch_outcome& out, const failure& why, const fetch_request& request) {
-    out.end = why.end;
-    if (out.end == fetch_outcome::end::failed && out.read != 0) {
-        out.end = fetch_outcome::end::partial;
-    }
-    out.step = why.step;
-    out.reason = why.reason;
-    out.cookie = request.cookie;  // nothing of this fetch counts, so the next one begins where this one did
-}
-
 std::unique_ptr<fetcher> make_ldap_fetcher(ldap_settings settings, egress_policy policy) {
     return std::make_unique<ldap_fetcher>(std::move(settings), std::move(policy));
 }

@@ -14,14 +14,10 @@
 #include <string_view>
 #include <vector>
 
-#include "control/sources/fetch.h"
+#include "control/sources/failure.h"
 #include "control/sources/ldap/settings.h"
 
 namespace postern::sources::ldap {
-
-/// Whether a connection to this address (text, "192.0.2.1") is allowed; empty: every one is. Asked after the name was
-/// resolved, so that a name can't lead round it.
-using egress_policy = std::function<bool(std::string_view address)>;
 
 /// The settings must have been checked (`parse`, `check`).
 std::unique_ptr<fetcher> make_ldap_fetcher(ldap_settings settings, egress_policy policy = {});

@@ -7,6 +7,7 @@
 
 #include "control/sources/ldap/controls.h"
 #include "control/sources/ldap/words.h"
+#include "control/sources/text.h"
 
 namespace postern::sources::ldap {
 namespace {

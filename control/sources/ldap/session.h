@@ -15,6 +15,5 @@ result<std::unique_ptr<connection>> connect(const ldap_settings& settings, const
                                             patience limits);
 /// The cookie if it is of these settings and its last whole fetch is not too long ago.
 std::optional<sync_cookie> usable_cookie(const ldap_settings& settings, const std::string& text);
-void set_failure(fetch_outcome& out, const failure& why, const fetch_request& request);
 
 }  // namespace postern::sources::ldap

@@ -1,21 +1,19 @@
 #include "control/sources/ldap/settings.h"
 
-#include <xxhash.h>
-
 #include <algorithm>
 #include <array>
 
+#include "control/sources/fingerprint.h"
 #include "control/sources/ldap/attributes.h"
-#include "control/sources/ldap/cookie.h"
+#include "control/sources/text.h"
 
 namespace postern::sources::ldap {
 namespace {
 
 constexpr std::size_t most_servers = 8;
-constexpr std::size_t most_names = 64;  ///< alias attributes, patterns
-constexpr std::size_t longest = 1024;   ///< octets of a DN, a pattern
+constexpr std::size_t most_names = 64;  ///< alias attributes
+constexpr std::size_t longest = 1024;   ///< octets of a DN
 constexpr std::size_t longest_filter = 8192;
-constexpr std::size_t longest_pem = 512 * 1024;  ///< a CA file may hold many
 
 bool is_attribute_name(std::string_view name) {
     return !name.empty() && name.size() <= 128 && std::all_of(name.begin(), name.end(), [](char c) {
@@ -23,21 +21,11 @@ bool is_attribute_name(std::string_view name) {
     });
 }
 
-bool has_control_character(std::string_view text) {
-    return std::any_of(text.begin(), text.end(), [](char c) {
-        const auto octet = static_cast<unsigned char>(c);
-        return octet < 0x20 || octet == 0x7F;
-    });
-}
-
-tl::unexpected<error> wrong(std::string member, std::string text) {
-    return tl::unexpected<error>(error{std::move(member), std::move(text)});
-}
-
-tl::expected<void, error> check_servers(const ldap_settings& settings) {
+settings_check check_servers(const ldap_settings& settings) {
     if (settings.servers.empty() || settings.servers.size() > most_servers) {
-        return wrong("servers", "there are " + std::to_string(settings.servers.size()) + " servers; give 1 to " +
-                                    std::to_string(most_servers) + ", in the order in which they are to be tried");
+        return wrong_setting("servers", "there are " + std::to_string(settings.servers.size()) +
+                                            " servers; give 1 to " + std::to_string(most_servers) +
+                                            ", in the order in which they are to be tried");
     }
     for (const server_address& each : settings.servers) {
         const bool plain = std::all_of(each.host.begin(), each.host.end(), [](char c) {
@@ -45,97 +33,74 @@ tl::expected<void, error> check_servers(const ldap_settings& settings) {
                    c == ':' || c == '_';
         });
         if (each.host.empty() || each.host.size() > 255 || !plain) {
-            return wrong("servers", "\"" + each.host +
-                                        "\" is no host; write a name or an address, as \"dc1.example.com\", "
-                                        "\"dc1.example.com:636\" or \"[2001:db8::1]:636\"");
+            return wrong_setting("servers", "\"" + each.host +
+                                                "\" is no host; write a name or an address, as \"dc1.example.com\", "
+                                                "\"dc1.example.com:636\" or \"[2001:db8::1]:636\"");
         }
     }
     return {};
 }
 
-tl::expected<void, error> check_sign_in(const ldap_settings& settings) {
+settings_check check_sign_in(const ldap_settings& settings) {
     for (const auto& [member, text] : {std::pair<const char*, const std::string&>("bind_name", settings.bind_name),
                                        {"base", settings.base},
                                        {"list_value", settings.list_value}}) {
         if (text.size() > longest || has_control_character(text)) {
-            return wrong(member, std::string("it is longer than ") + std::to_string(longest) +
-                                     " octets or has control characters");
+            return wrong_setting(member, std::string("it is longer than ") + std::to_string(longest) +
+                                             " octets or has control characters");
         }
     }
     if (settings.sign_in == sign_in::password && settings.bind_name.empty()) {
-        return wrong("bind_name", "signing in by password needs a name: a DN, or user@domain for Active Directory");
+        return wrong_setting("bind_name",
+                             "signing in by password needs a name: a DN, or user@domain for Active Directory");
     }
     if (settings.sign_in == sign_in::certificate &&
         (settings.client_certificate.empty() || settings.security == security::none)) {
-        return wrong("client_certificate",
-                     "signing in by certificate needs a client certificate and \"starttls\" or \"ldaps\"");
+        return wrong_setting("client_certificate",
+                             "signing in by certificate needs a client certificate and \"starttls\" or \"ldaps\"");
     }
-    for (const auto& [member, text] :
-         {std::pair<const char*, const std::string&>("ca_certificates", settings.ca_certificates),
-          {"client_certificate", settings.client_certificate}}) {
-        if (text.size() > longest_pem ||
-            (!text.empty() && text.find("-----BEGIN CERTIFICATE-----") == std::string::npos)) {
-            return wrong(member,
-                         "it is no certificate in PEM form: give the file's text, with its line "
-                         "\"-----BEGIN CERTIFICATE-----\"");
-        }
-    }
-    return {};
+    return check_certificates("ca_certificates", settings.ca_certificates).and_then([&] {
+        return check_certificates("client_certificate", settings.client_certificate);
+    });
 }
 
-tl::expected<void, error> check_search(const ldap_settings& settings) {
+settings_check check_search(const ldap_settings& settings) {
     if (settings.base.find('=') == std::string::npos) {
-        return wrong("base", "\"" + settings.base + "\" is no DN; write it as \"DC=example,DC=com\"");
+        return wrong_setting("base", "\"" + settings.base + "\" is no DN; write it as \"DC=example,DC=com\"");
     }
     if (settings.filter.size() > longest_filter || has_control_character(settings.filter)) {
-        return wrong("filter", "the filter is longer than " + std::to_string(longest_filter) +
-                                   " octets or has control characters");
+        return wrong_setting("filter", "the filter is longer than " + std::to_string(longest_filter) +
+                                           " octets or has control characters");
     }
     if (auto good = check_filter(settings.filter); !good) {
-        return wrong("filter", good.error());
+        return wrong_setting("filter", good.error());
     }
     if (!is_attribute_name(settings.mail_attribute)) {
-        return wrong("mail_attribute", "\"" + settings.mail_attribute + "\" is no attribute; \"mail\" is usual");
+        return wrong_setting("mail_attribute",
+                             "\"" + settings.mail_attribute + "\" is no attribute; \"mail\" is usual");
     }
-    if (settings.alias_attributes.size() > most_names || settings.exclude.size() > most_names) {
-        return wrong(settings.exclude.size() > most_names ? "exclude" : "alias_attributes",
-                     "there may be " + std::to_string(most_names));
+    if (settings.alias_attributes.size() > most_names) {
+        return wrong_setting("alias_attributes", "there may be " + std::to_string(most_names));
     }
     for (const std::string& each : settings.alias_attributes) {
         if (!is_attribute_name(each)) {
-            return wrong("alias_attributes", "\"" + each + "\" is no attribute; \"proxyAddresses\" is one");
+            return wrong_setting("alias_attributes", "\"" + each + "\" is no attribute; \"proxyAddresses\" is one");
         }
     }
     if (!settings.list_value.empty() && !is_attribute_name(settings.list_attribute)) {
-        return wrong("list_attribute", "\"" + settings.list_attribute + "\" is no attribute; \"objectClass\" is usual");
+        return wrong_setting("list_attribute",
+                             "\"" + settings.list_attribute + "\" is no attribute; \"objectClass\" is usual");
     }
-    for (const std::string& each : settings.exclude) {
-        if (each.empty() || each.size() > longest || has_control_character(each)) {
-            return wrong("exclude", "\"" + each + "\" is no pattern; write it as \"svc-*@example.com\"");
-        }
-    }
-    return {};
+    return check_patterns("exclude", settings.exclude);
 }
 
-tl::expected<void, error> check_numbers(const ldap_settings& settings) {
-    struct bound {
-        const char* member;
-        std::uint32_t value;
-        std::uint32_t least;
-        std::uint32_t most;
-    };
-    const std::array<bound, 5> bounds = {{{"connect_timeout_s", settings.connect_timeout_s, 1, 300},
-                                          {"answer_timeout_s", settings.answer_timeout_s, 1, 3600},
-                                          {"fetch_timeout_s", settings.fetch_timeout_s, 1, 86'400},
-                                          {"page_size", settings.page_size, 1, 1000},
-                                          {"whole_every_hours", settings.whole_every_hours, 0, 8760}}};
-    for (const bound& each : bounds) {
-        if (each.value < each.least || each.value > each.most) {
-            return wrong(each.member, std::to_string(each.value) + " is not between " + std::to_string(each.least) +
-                                          " and " + std::to_string(each.most));
-        }
-    }
-    return {};
+settings_check check_bounds(const ldap_settings& settings) {
+    const std::array<number_bounds, 5> all = {{{"connect_timeout_s", settings.connect_timeout_s, 1, 300},
+                                               {"answer_timeout_s", settings.answer_timeout_s, 1, 3600},
+                                               {"fetch_timeout_s", settings.fetch_timeout_s, 1, 86'400},
+                                               {"page_size", settings.page_size, 1, 1000},
+                                               {"whole_every_hours", settings.whole_every_hours, 0, 8760}}};
+    return check_numbers(all);
 }
 
 }  // namespace
@@ -194,47 +159,32 @@ std::string ldap_settings::url_of(const server_address& server) const {
 }
 
 std::string ldap_settings::fingerprint() const {
-    std::string all;
-    const auto add = [&all](std::string_view text) {
-        all += std::to_string(text.size());
-        all += ':';
-        all += text;
-    };
+    fingerprint_maker all;
     for (const server_address& each : servers) {
-        add(each.host);
-        add(std::to_string(port_of(each)));
+        all.add(each.host);
+        all.add(std::to_string(port_of(each)));
     }
-    add("/");
-    add(to_string(sign_in));
-    add(bind_name);
-    add(client_certificate);
-    add(base);
-    add(filter);
-    add(mail_attribute);
-    for (const std::string& each : alias_attributes) {
-        add(each);
-    }
-    add("/");
-    add(list_attribute);
-    add(list_value);
-    for (const std::string& each : exclude) {
-        add(each);
-    }
-    add(exclude_disabled ? "/disabled" : "/");
-    add(ignore_referrals ? "referrals" : "");
-    const XXH64_hash_t hash = XXH3_64bits(all.data(), all.size());
-    std::array<char, sizeof hash> octets{};
-    for (std::size_t at = 0; at < octets.size(); ++at) {
-        octets.at(at) = static_cast<char>((hash >> (8U * at)) & 0xFFU);
-    }
-    return to_base64({octets.data(), octets.size()});
+    all.add("/");
+    all.add(to_string(sign_in));
+    all.add(bind_name);
+    all.add(client_certificate);
+    all.add(base);
+    all.add(filter);
+    all.add(mail_attribute);
+    all.add(alias_attributes);
+    all.add(list_attribute);
+    all.add(list_value);
+    all.add(exclude);
+    all.add(exclude_disabled ? "/disabled" : "/");
+    all.add(ignore_referrals ? "referrals" : "");
+    return all.text();
 }
 
-tl::expected<void, error> check(const ldap_settings& settings) {
+settings_check check(const ldap_settings& settings) {
     return check_servers(settings)
         .and_then([&] { return check_sign_in(settings); })
         .and_then([&] { return check_search(settings); })
-        .and_then([&] { return check_numbers(settings); });
+        .and_then([&] { return check_bounds(settings); });
 }
 
 }  // namespace postern::sources::ldap

@@ -12,6 +12,8 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "control/sources/settings_reader.h"
+
 namespace postern::sources::ldap {
 
 enum class security : std::uint8_t {
@@ -89,10 +91,7 @@ struct ldap_settings {
     std::string fingerprint() const;
 };
 
-struct error {
-    std::string member;  ///< "servers", "alias_attributes"
-    std::string text;    ///< what is wrong, with the value, and what to do
-};
+using error = settings_error;
 
 /// Checks every member; members that are missing have the value above, unknown ones are errors.
 tl::expected<ldap_settings, error> parse(const boost::json::object& from, ldap_secrets secrets = {});

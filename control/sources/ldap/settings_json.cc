@@ -1,9 +1,7 @@
-#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <charconv>
-#include <initializer_list>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -46,119 +44,13 @@ std::optional<server_address> read_server(std::string_view text) {
     return out;
 }
 
-/// Takes members into settings; the first that is wrong is kept.
-class taker {
-public:
-    explicit taker(const boost::json::object& from) : _from(from) {}
-
-    void text(std::string_view name, std::string& to) {
-        if (const boost::json::value* const value = take(name)) {
-            if (value->is_string()) {
-                to = value->get_string();
-            } else {
-                refuse(name, "it is no string");
-            }
-        }
-    }
-    void flag(std::string_view name, bool& to) {
-        if (const boost::json::value* const value = take(name)) {
-            if (value->is_bool()) {
-                to = value->get_bool();
-            } else {
-                refuse(name, "it is neither true nor false");
-            }
-        }
-    }
-    void number(std::string_view name, std::uint32_t& to) {
-        if (const boost::json::value* const value = take(name)) {
-            boost::json::error_code failed;
-            const auto read = value->to_number<std::uint32_t>(failed);
-            if (failed) {
-                refuse(name, "it is no whole number, or out of bounds");
-            } else {
-                to = read;
-            }
-        }
-    }
-    void texts(std::string_view name, std::vector<std::string>& to) {
-        if (const boost::json::value* const value = take(name)) {
-            if (!value->is_array()) {
-                refuse(name, "it is no array of strings");
-                return;
-            }
-            to.clear();
-            for (const boost::json::value& each : value->get_array()) {
-                if (!each.is_string()) {
-                    refuse(name, "it is no array of strings");
-                    return;
-                }
-                to.emplace_back(each.get_string());
-            }
-        }
-    }
-    template <class Word>
-    void word(std::string_view name, Word& to, std::initializer_list<Word> all) {
-        std::string read(to_string(to));
-        text(name, read);
-        std::string words;
-        for (const Word each : all) {
-            if (read == to_string(each)) {
-                to = each;
-                return;
-            }
-            words += (words.empty() ? "\"" : ", \"") + std::string(to_string(each)) + "\"";
-        }
-        refuse(name, "\"" + read + "\" is none of " + words);
-    }
-    void refuse(std::string_view name, std::string text) {
-        if (!_wrong) {
-            _wrong = error{std::string(name), std::move(text)};
-        }
-    }
-    /// Also refuses members that nobody asked for.
-    std::optional<error> finish() {
-        if (!_wrong && _taken != _from.size()) {
-            for (const auto& each : _from) {
-                if (std::find(_known.begin(), _known.end(), std::string_view(each.key())) == _known.end()) {
-                    refuse(each.key(), "there is no such setting");
-                }
-            }
-        }
-        return _wrong;
-    }
-
-private:
-    const boost::json::value* take(std::string_view name) {
-        _known.push_back(name);
-        const boost::json::value* const found = _from.if_contains(name);
-        _taken += found == nullptr ? 0 : 1;
-        return found;
-    }
-
-    const boost::json::object& _from;
-    std::vector<std::string_view> _known;
-    std::size_t _taken = 0;
-    std::optional<error> _wrong;
-};
-
-boost::json::array array_of(const std::vector<std::string>& from) {
-    boost::json::array out;
-    for (const std::string& each : from) {
-        out.emplace_back(each);
-    }
-    return out;
-}
-
 }  // namespace
 
 tl::expected<ldap_settings, error> parse(const boost::json::object& from, ldap_secrets secrets) {
     ldap_settings out;
-    taker take(from);
-    for (const std::string_view secret : {"password", "client_key"}) {
-        if (from.contains(secret)) {
-            take.refuse(secret, "a secret is kept apart from the other settings: set it as the source's secret");
-        }
-    }
+    settings_reader take(from);
+    take.secret("password");
+    take.secret("client_key");
     take.text("preset", out.preset);
     if (!out.preset.empty()) {
         if (const preset* const found = find_preset(out.preset)) {
@@ -169,7 +61,7 @@ tl::expected<ldap_settings, error> parse(const boost::json::object& from, ldap_s
     }
     std::vector<std::string> servers;
     take.texts("servers", servers);
-    if (from.contains("servers")) {
+    if (take.has("servers")) {
         out.servers.clear();  // the preset's
     }
     for (const std::string& each : servers) {
@@ -230,10 +122,10 @@ boost::json::object to_json(const ldap_settings& from) {
     out["base"] = from.base;
     out["filter"] = from.filter;
     out["mail_attribute"] = from.mail_attribute;
-    out["alias_attributes"] = array_of(from.alias_attributes);
+    out["alias_attributes"] = to_array(from.alias_attributes);
     out["list_attribute"] = from.list_attribute;
     out["list_value"] = from.list_value;
-    out["exclude"] = array_of(from.exclude);
+    out["exclude"] = to_array(from.exclude);
     out["exclude_disabled"] = from.exclude_disabled;
     out["ignore_referrals"] = from.ignore_referrals;
     out["connect_timeout_s"] = from.connect_timeout_s;

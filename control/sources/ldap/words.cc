@@ -1,6 +1,7 @@
 #include "control/sources/ldap/words.h"
 
-#include <algorithm>
+#include "control/sources/text.h"
+
 #include <array>
 #include <cstddef>
 
@@ -62,15 +63,6 @@ constexpr std::array<account_state, 8> account_states = {{
 constexpr std::string_view must_change = "data 773";
 
 }  // namespace
-
-std::string one_line(std::string_view text) {
-    std::string out(text.substr(0, 200));
-    std::replace_if(
-        out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
-    const std::size_t end = out.find_last_not_of(' ');
-    out.resize(end == std::string::npos ? 0 : end + 1);
-    return out;
-}
 
 std::string refusal_words(std::string_view what, int result, std::string_view text) {
     std::string_view words = "the server refused";

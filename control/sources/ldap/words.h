@@ -32,7 +32,4 @@ inline constexpr int sync_refresh_required = 4096;
 /// "cannot sign in as cn=x: the name or the password is wrong (LDAP 49: …); …"
 std::string refusal_words(std::string_view what, int result, std::string_view text);
 
-/// The server's words as one line of at most 200 octets, control characters as spaces.
-std::string one_line(std::string_view text);
-
 }  // namespace postern::sources::ldap

@@ -25,10 +25,5 @@ TEST(words, tell_active_directorys_reasons_apart) {
     EXPECT_THAT(words("data 775, v1db1"), HasSubstr("the account is locked"));
 }
 
-TEST(words, of_the_server_are_one_bounded_line) {
-    EXPECT_EQ(one_line("a\r\nb\x01"), "a  b");
-    EXPECT_EQ(one_line(std::string(5000, 'x')).size(), 200U);
-}
-
 }  // namespace
 }  // namespace postern::sources::ldap

@@ -1,8 +1,8 @@
-#include "control/sources/ldap/glob.h"
+#include "control/sources/glob.h"
 
 #include <cstddef>
 
-namespace postern::sources::ldap {
+namespace postern::sources {
 namespace {
 
 unsigned char fold(char c) noexcept {
@@ -117,4 +117,4 @@ bool glob_match(std::string_view pattern, std::string_view text) noexcept {
     }
 }
 
-}  // namespace postern::sources::ldap
+}  // namespace postern::sources

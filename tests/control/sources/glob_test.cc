@@ -1,10 +1,10 @@
-#include "control/sources/ldap/glob.h"
+#include "control/sources/glob.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace postern::sources::ldap {
+namespace postern::sources {
 namespace {
 
 TEST(glob, stars_and_question_marks) {
@@ -59,4 +59,4 @@ TEST(glob, a_hostile_pattern_ends_in_time) {
 }
 
 }  // namespace
-}  // namespace postern::sources::ldap
+}  // namespace postern::sources

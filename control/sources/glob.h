@@ -4,9 +4,9 @@
 
 #include <string_view>
 
-namespace postern::sources::ldap {
+namespace postern::sources {
 
 /// Takes time in proportion to the product of both lengths at most.
 bool glob_match(std::string_view pattern, std::string_view text) noexcept;
 
-}  // namespace postern::sources::ldap
+}  // namespace postern::sources

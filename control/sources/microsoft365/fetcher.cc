@@ -1,0 +1,71 @@
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <thread>
+#include <utility>
+
+#include "control/sources/microsoft365/http.h"
+#include "control/sources/microsoft365/microsoft365.h"
+
+namespace postern::sources::microsoft365 {
+namespace {
+
+constexpr std::chrono::milliseconds slice{50};  ///< how long a `stop` may stay unseen in a pause
+
+moment now() {
+    const auto unix_time = std::chrono::system_clock::now().time_since_epoch();
+    return {clock::now(), std::chrono::duration_cast<std::chrono::seconds>(unix_time).count()};
+}
+
+class graph_fetcher final : public fetcher {
+public:
+    graph_fetcher(tenant_settings settings, egress_policy policy)
+        : _settings(std::move(settings)), _policy(std::move(policy)) {}
+
+    fetch_outcome fetch(const fetch_request& request, entry_sink& into, const std::atomic<bool>& stop) override {
+        fetch_outcome out;
+        const patience limits{stop, clock::now() + std::chrono::seconds(_settings.fetch_timeout_s)};
+        conversation_options options;
+        options.until = limits.until;
+        options.seed = std::random_device{}();
+        http_client over(_settings, _policy, limits);
+        conversation with(_settings, request, into, out, std::move(options));
+        converse(with, over);
+        return out;
+    }
+
+private:
+    const tenant_settings _settings;
+    const egress_policy _policy;
+};
+
+}  // namespace
+
+void converse(conversation& with, http_client& over) {
+    while (true) {
+        if (over.limits().is_stopped()) {
+            with.stop();
+        }
+        const todo next = with.next(now());
+        switch (next.what) {
+            case todo::what::end:
+                return;
+            case todo::what::ask: {
+                answer got = over.perform(next.ask);
+                with.take(std::move(got), now());
+                break;
+            }
+            case todo::what::wait: {
+                const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(next.until - clock::now());
+                std::this_thread::sleep_for(std::clamp(left, std::chrono::milliseconds(1), slice));
+                break;
+            }
+        }
+    }
+}
+
+std::unique_ptr<fetcher> make_fetcher(tenant_settings settings, egress_policy policy) {
+    return std::make_unique<graph_fetcher>(std::move(settings), std::move(policy));
+}
+
+}  // namespace postern::sources::microsoft365

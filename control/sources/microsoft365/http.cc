@@ -1,0 +1,273 @@
+#include "control/sources/microsoft365/http.h"
+
+#include <curl/curl.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "control/sources/text.h"
+
+namespace postern::sources::microsoft365 {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds longest_request{600'000};
+
+struct list_end {
+    void operator()(curl_slist* one) const noexcept { curl_slist_free_all(one); }
+};
+using header_list = std::unique_ptr<curl_slist, list_end>;
+
+void append(header_list& to, const std::string& line) {
+    to.reset(curl_slist_append(to.release(), line.c_str()));
+}
+
+std::string address_text(const curl_sockaddr& of) {
+    std::array<char, NI_MAXHOST> out{};
+    return ::getnameinfo(&of.addr, of.addrlen, out.data(), out.size(), nullptr, 0, NI_NUMERICHOST) == 0 ? out.data()
+                                                                                                        : "";
+}
+
+/// Refers to the text, which must outlive the transfer.
+curl_blob blob_of(const std::string& text) {
+    return {const_cast<char*>(text.data()), text.size(), CURL_BLOB_NOCOPY};
+}
+
+}  // namespace
+
+struct http_client::handle {
+    handle() {
+        static std::once_flag once;
+        std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
+        curl = curl_easy_init();
+    }
+    ~handle() { curl_easy_cleanup(curl); }
+    handle(const handle&) = delete;
+    handle& operator=(const handle&) = delete;
+
+    bool passed(CURLINFO time) const {
+        curl_off_t us = 0;
+        return curl_easy_getinfo(curl, time, &us) == CURLE_OK && us > 0;
+    }
+    std::string text(CURLINFO which) const {
+        const char* out = nullptr;
+        return curl_easy_getinfo(curl, which, &out) == CURLE_OK && out != nullptr ? out : "";
+    }
+    long number(CURLINFO which) const {
+        long out = 0;
+        curl_easy_getinfo(curl, which, &out);
+        return out;
+    }
+
+    CURL* curl = nullptr;
+};
+
+/// What libcurl's callbacks work on.
+struct http_client::transfer {
+    std::string body;
+    bool too_long = false;
+    std::array<char, CURL_ERROR_SIZE> words{};
+    const egress_policy& policy;
+    std::string refused;  ///< address that the policy does not allow
+    const std::atomic<bool>& stop;
+
+    transfer(const egress_policy& policy_in, const std::atomic<bool>& stop_in) : policy(policy_in), stop(stop_in) {}
+
+    static std::size_t write(char* octets, std::size_t size, std::size_t count, void* context) {
+        auto& to = *static_cast<transfer*>(context);
+        if (size * count > longest_answer - std::min(longest_answer, to.body.size())) {
+            to.too_long = true;
+            return 0;
+        }
+        to.body.append(octets, size * count);
+        return size * count;
+    }
+    static int progress(void* context, curl_off_t /*total*/, curl_off_t /*got*/, curl_off_t /*to_send*/,
+                        curl_off_t /*sent*/) {
+        return static_cast<transfer*>(context)->stop.load(std::memory_order_relaxed) ? 1 : 0;
+    }
+    /// Asked for each address before it is connected to, so that a name can't lead round the policy.
+    static curl_socket_t open(void* context, curlsocktype /*purpose*/, curl_sockaddr* to) {
+        auto& with = *static_cast<transfer*>(context);
+        const std::string address = address_text(*to);
+        if (with.policy && !with.policy(address)) {
+            with.refused = address;
+            return CURL_SOCKET_BAD;
+        }
+        return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+    }
+};
+
+http_client::http_client(const tenant_settings& settings, const egress_policy& policy, patience limits,
+                         connection_observer observer)
+    : _settings(settings),
+      _policy(policy),
+      _limits(limits),
+      _observer(std::move(observer)),
+      _handle(std::make_unique<handle>()) {
+    CURL* const curl = _handle->curl;
+    if (curl == nullptr) {
+        return;
+    }
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // a name server that is silent does not hold up the end
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "Postern");
+    curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
+    curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, static_cast<long>(settings.connect_timeout_s));
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(settings.answer_timeout_s));
+    curl_easy_setopt(curl, CURLOPT_PROXY, settings.proxy.c_str());
+    curl_easy_setopt(curl, CURLOPT_NOPROXY, "");
+    curl_easy_setopt(curl, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));  // the proxy gets no token
+    if (!settings.proxy_user.empty()) {
+        curl_easy_setopt(curl, CURLOPT_PROXYUSERNAME, settings.proxy_user.c_str());
+        curl_easy_setopt(curl, CURLOPT_PROXYPASSWORD, settings.secrets.proxy_password.c_str());
+    }
+    if (!settings.ca_certificates.empty()) {
+        curl_blob authorities = blob_of(settings.ca_certificates);
+        curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &authorities);
+        curl_easy_setopt(curl, CURLOPT_PROXY_CAINFO_BLOB, &authorities);
+    }
+}
+
+http_client::~http_client() = default;
+
+answer http_client::perform(const request& what) {
+    answer out;
+    _server = what.to.url();
+    _host = what.to.host;
+    const auto left = std::chrono::duration_cast<milliseconds>(_limits.until - clock::now());
+    CURL* const curl = _handle->curl;
+    if (curl == nullptr) {
+        out.why = fail("TCP", "libcurl has no memory for a request").value();
+        return out;
+    }
+    transfer one(_policy, _limits.stop);
+    header_list fields;
+    append(fields, "Accept: application/json");
+    append(fields, "Expect:");
+    if (!what.token.empty()) {
+        append(fields, "Authorization: Bearer " + what.token);
+    }
+    const std::string url = _server + what.target;
+    curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields.get());
+    if (what.form.empty()) {
+        curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+    } else {
+        curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, static_cast<long>(what.form.size()));
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, what.form.data());
+    }
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
+                     static_cast<long>(std::clamp(left, milliseconds(1), longest_request).count()));
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, one.words.data());
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &transfer::write);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &one);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &transfer::progress);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &one);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, &transfer::open);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &one);
+    const CURLcode code = curl_easy_perform(curl);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, nullptr);
+    observe();
+    if (code != CURLE_OK) {
+        out.why = explain(code, one);
+        out.may_pass = code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_SSL_CACERT_BADFILE &&
+                       code != CURLE_ABORTED_BY_CALLBACK && !one.too_long && one.refused.empty();
+        return out;
+    }
+    out.status = static_cast<unsigned>(std::clamp(_handle->number(CURLINFO_RESPONSE_CODE), 1L, 999L));
+    out.body = std::move(one.body);
+    curl_off_t retry_after = 0;
+    if (curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after) == CURLE_OK && retry_after > 0) {
+        out.retry_after = std::chrono::seconds(retry_after);
+    }
+    return out;
+}
+
+void http_client::observe() {
+    if (!_observer) {
+        return;
+    }
+    const auto tell = [&](const char* step, const std::string& detail) {
+        if (_observed.insert(_server + " " + step).second) {
+            _observer(_server, step, detail);
+        }
+    };
+    const std::string via = _settings.proxy.empty() ? "" : " of the proxy " + _settings.proxy;
+    if (_handle->passed(CURLINFO_NAMELOOKUP_TIME_T)) {
+        tell("name", via.empty() ? _host + " resolves" : "the name" + via + " resolves");
+    }
+    if (_handle->passed(CURLINFO_CONNECT_TIME_T)) {
+        tell("TCP", "connected to " + _handle->text(CURLINFO_PRIMARY_IP) + " port " +
+                        std::to_string(_handle->number(CURLINFO_PRIMARY_PORT)) +
+                        (via.empty() ? "" : "," + via.substr(3)));
+    }
+    if (_handle->passed(CURLINFO_APPCONNECT_TIME_T)) {
+        tell("TLS", "the certificate of " + _host + " is good");
+    }
+}
+
+failure http_client::explain(int code, const transfer& of) const {
+    const std::string words =
+        one_line(of.words[0] == '\0' ? curl_easy_strerror(static_cast<CURLcode>(code)) : of.words.data());
+    const std::string whom = _settings.proxy.empty() ? _host : "the proxy " + _settings.proxy;
+    const std::string see_whether =
+        "; see whether this machine may reach it, directly or by a proxy, and no firewall stands between";
+    const long tunnel = _handle->number(CURLINFO_HTTP_CONNECTCODE);
+    if (code == CURLE_ABORTED_BY_CALLBACK) {
+        return stopped().value();
+    }
+    if (!of.refused.empty()) {
+        return fail("TCP", "cannot connect to " + whom +
+                               ": the operator's egress policy does not allow connections to " + of.refused)
+            .value();
+    }
+    if (of.too_long) {
+        return fail("answer", _host + " answers with more than " + std::to_string(longest_answer) + " octets").value();
+    }
+    if (tunnel != 0 && tunnel != 200) {
+        return fail("proxy", "the proxy " + _settings.proxy + " does not lead to " + _host + ": it answers " +
+                                 std::to_string(tunnel) +
+                                 (tunnel == 407 ? "; set proxy_user and the secret proxy_password"
+                                                : "; allow " + _host + " there"))
+            .value();
+    }
+    if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
+        return fail("TLS",
+                    "the certificate that " + _host + " shows can't be trusted: " + words +
+                        "; if something between inspects TLS, set its authority's certificate as ca_certificates")
+            .value();
+    }
+    if (_handle->passed(CURLINFO_PRETRANSFER_TIME_T)) {
+        return fail("answer", "the connection to " + _host + " ended before its answer did: " + words).value();
+    }
+    if (_handle->passed(CURLINFO_CONNECT_TIME_T)) {
+        return fail("TLS", "no TLS with " + _host + ": " + words + "; it needs TLS 1.2 or higher" + see_whether)
+            .value();
+    }
+    if (_handle->passed(CURLINFO_NAMELOOKUP_TIME_T)) {
+        return fail("TCP", "cannot connect to " + whom + ": " + words + see_whether).value();
+    }
+    return fail("name", "the name of " + whom + " does not resolve: " + words +
+                            "; correct it, or see whether the machine's DNS servers know it")
+        .value();
+}
+
+}  // namespace postern::sources::microsoft365

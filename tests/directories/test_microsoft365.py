@@ -268,7 +268,7 @@ def test_a_pause_ends_with_the_stop(own):
 def test_a_server_that_is_silent_is_given_up_and_a_stop_ends_it_at_once(own):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
-        assert_failed(fetch(own, login_url=url, connect_timeout_s=1, fetch_timeout_s=2), "failed", "TLS", "no TLS with 127.0.0.1")
+        assert_failed(fetch(own, login_url=url, connect_timeout_s=1, fetch_timeout_s=3), "failed", "TLS", "no TLS with 127.0.0.1")
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}"
         running = Running("fetch", own.settings(login_url=url, connect_timeout_s=60), program=PROGRAM, **own.secrets)
@@ -287,7 +287,6 @@ def test_secrets_are_never_told(own):
 
 
 def test_a_large_tenant(tmp_path, full, facts):
-    """Page after page with memory that does not grow with the directory."""
     people = 200_000 if full else 2_000
     with Graph(tmp_path / "graph", page_size=200) as graph:
         for number in range(people):

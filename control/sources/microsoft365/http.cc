@@ -11,6 +11,7 @@
 #include <mutex>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "control/sources/text.h"
 
@@ -34,6 +35,22 @@ std::string address_text(const curl_sockaddr& of) {
     std::array<char, NI_MAXHOST> out{};
     return ::getnameinfo(&of.addr, of.addrlen, out.data(), out.size(), nullptr, 0, NI_NUMERICHOST) == 0 ? out.data()
                                                                                                         : "";
+}
+
+std::string port_text(const curl_sockaddr& of) {
+    std::array<char, NI_MAXSERV> out{};
+    return ::getnameinfo(&of.addr, of.addrlen, nullptr, 0, out.data(), out.size(), NI_NUMERICSERV) == 0 ? out.data()
+                                                                                                        : "";
+}
+
+struct opened_socket {
+    int socket = -1;
+    std::string peer;
+};
+bool is_connected(const opened_socket& one) {
+    sockaddr_storage peer{};
+    socklen_t size = sizeof peer;
+    return ::getpeername(one.socket, reinterpret_cast<sockaddr*>(&peer), &size) == 0;
 }
 
 /// Refers to the text, which must outlive the transfer.
@@ -76,7 +93,9 @@ struct http_client::transfer {
     bool too_long = false;
     std::array<char, CURL_ERROR_SIZE> words{};
     const egress_policy& policy;
-    std::string refused;  ///< address that the policy does not allow
+    std::string refused;                 ///< address that the policy does not allow
+    std::vector<opened_socket> sockets;  ///< that connect, or did
+    std::string peer;  ///< of one that did ("192.0.2.1 port 443"); libcurl's own time of it comes only after TLS
     const std::atomic<bool>& stop;
 
     transfer(const egress_policy& policy_in, const std::atomic<bool>& stop_in) : policy(policy_in), stop(stop_in) {}
@@ -92,7 +111,12 @@ struct http_client::transfer {
     }
     static int progress(void* context, curl_off_t /*total*/, curl_off_t /*got*/, curl_off_t /*to_send*/,
                         curl_off_t /*sent*/) {
-        return static_cast<transfer*>(context)->stop.load(std::memory_order_relaxed) ? 1 : 0;
+        auto& with = *static_cast<transfer*>(context);
+        const auto at = std::find_if(with.sockets.begin(), with.sockets.end(), is_connected);
+        if (with.peer.empty() && at != with.sockets.end()) {
+            with.peer = at->peer;
+        }
+        return with.stop.load(std::memory_order_relaxed) ? 1 : 0;
     }
     /// Asked for each address before it is connected to, so that a name can't lead round the policy.
     static curl_socket_t open(void* context, curlsocktype /*purpose*/, curl_sockaddr* to) {
@@ -102,7 +126,9 @@ struct http_client::transfer {
             with.refused = address;
             return CURL_SOCKET_BAD;
         }
-        return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+        const int made = ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+        with.sockets.push_back({made, address + " port " + port_text(*to)});
+        return made;
     }
 };
 
@@ -185,11 +211,12 @@ answer http_client::perform(const request& what) {
     const CURLcode code = curl_easy_perform(curl);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, nullptr);
-    observe();
+    observe(one);
     if (code != CURLE_OK) {
         out.why = explain(code, one);
         out.may_pass = code != CURLE_PEER_FAILED_VERIFICATION && code != CURLE_SSL_CACERT_BADFILE &&
-                       code != CURLE_ABORTED_BY_CALLBACK && !one.too_long && one.refused.empty();
+                       code != CURLE_ABORTED_BY_CALLBACK && !one.too_long && one.refused.empty() &&
+                       out.why.step != "proxy";
         return out;
     }
     out.status = static_cast<unsigned>(std::clamp(_handle->number(CURLINFO_RESPONSE_CODE), 1L, 999L));
@@ -201,7 +228,7 @@ answer http_client::perform(const request& what) {
     return out;
 }
 
-void http_client::observe() {
+void http_client::observe(const transfer& of) {
     if (!_observer) {
         return;
     }
@@ -214,10 +241,9 @@ void http_client::observe() {
     if (_handle->passed(CURLINFO_NAMELOOKUP_TIME_T)) {
         tell("name", via.empty() ? _host + " resolves" : "the name" + via + " resolves");
     }
-    if (_handle->passed(CURLINFO_CONNECT_TIME_T)) {
-        tell("TCP", "connected to " + _handle->text(CURLINFO_PRIMARY_IP) + " port " +
-                        std::to_string(_handle->number(CURLINFO_PRIMARY_PORT)) +
-                        (via.empty() ? "" : "," + via.substr(3)));
+    if (!of.peer.empty() || _handle->passed(CURLINFO_CONNECT_TIME_T)) {
+        const std::string peer = of.peer.empty() ? _handle->text(CURLINFO_PRIMARY_IP) : of.peer;
+        tell("TCP", "connected to " + peer + (via.empty() ? "" : "," + via.substr(3)));
     }
     if (_handle->passed(CURLINFO_APPCONNECT_TIME_T)) {
         tell("TLS", "the certificate of " + _host + " is good");
@@ -258,7 +284,7 @@ failure http_client::explain(int code, const transfer& of) const {
     if (_handle->passed(CURLINFO_PRETRANSFER_TIME_T)) {
         return fail("answer", "the connection to " + _host + " ended before its answer did: " + words).value();
     }
-    if (_handle->passed(CURLINFO_CONNECT_TIME_T)) {
+    if (!of.peer.empty() || _handle->passed(CURLINFO_CONNECT_TIME_T)) {
         return fail("TLS", "no TLS with " + _host + ": " + words + "; it needs TLS 1.2 or higher" + see_whether)
             .value();
     }

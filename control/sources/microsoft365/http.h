@@ -34,7 +34,7 @@ public:
 private:
     struct handle;
     struct transfer;
-    void observe();
+    void observe(const transfer& of);
     failure explain(int code, const transfer& of) const;
 
     const tenant_settings& _settings;

@@ -110,9 +110,9 @@ void settings_file::add_error(std::uint32_t line, std::string_view what) {
     _errors.emplace_back(line, std::move(text));
 }
 
-std::vector<std::string> settings_file::finish() {
+std::vector<std::string> settings_file::finish(unknown_keys unknown) {
     for (const settings_section::node& section : _nodes) {
-        if (section.table == nullptr) {
+        if (section.table == nullptr || unknown == unknown_keys::left_alone) {
             continue;
         }
         for (const auto& [key, value] : *as_table(section.table)) {

@@ -22,6 +22,9 @@ namespace postern::process {
 
 class settings_file;
 
+/// What is made of keys that nobody asked for.
+enum class unknown_keys : std::uint8_t { refused, left_alone };
+
 /// One table of the file; a table that the file does not have reads as an empty one. Copies are cheap; valid as long as
 /// its file.
 class settings_section {
@@ -78,7 +81,8 @@ public:
     bool parsed() const noexcept { return _parsed; }
     settings_section root();
     /// All errors found so far and those of unknown keys, in the order of the file's lines. Call once, after reading.
-    std::vector<std::string> finish();
+    /// A program that reads part of another one's file leaves unknown keys alone.
+    std::vector<std::string> finish(unknown_keys unknown = unknown_keys::refused);
 
 private:
     friend class settings_section;

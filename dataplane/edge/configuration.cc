@@ -9,6 +9,7 @@
 #include <optional>
 #include <thread>
 
+#include "board/machine/cpu_list.h"
 #include "board/process/files.h"
 #include "board/process/settings.h"
 #include "dataplane/shard/endpoint_text.h"
@@ -96,6 +97,22 @@ void read_transport(settings_section& section, settings_section port, configurat
     out.shards = 1;
 }
 
+/// Shards' CPUs, in the kernel's notation.
+void read_cores(settings_section& section, configuration& out) {
+    std::string cores;
+    section.text("cores", cores);
+    const auto list = machine::parse_cpu_list(cores);
+    if (!list) {
+        section.error("cores", "it is no list of CPUs; write it as 2-5 or 2,4");
+        return;
+    }
+    out.cores = *list;
+    if (!list->empty() && list->size() < out.shards) {
+        section.error("cores", "it names " + std::to_string(list->size()) + " CPUs for " + std::to_string(out.shards) +
+                                   " shards; name one for each");
+    }
+}
+
 void read_edge(settings_section section, settings_section port, configuration& out, const std::string& folder) {
     section.text("name", out.name);
     if (out.name.empty()) {
@@ -111,6 +128,7 @@ void read_edge(settings_section section, settings_section port, configuration& o
     section.number<std::uint32_t>("shards", out.shards, 0, 256);
     section.number<std::uint32_t>("events", out.events, 0, 10'000'000);
     read_transport(section, port, out);
+    read_cores(section, out);
 }
 
 void read_connection_limits(settings_section& section, shard::connection_limits::limits& out) {
@@ -253,7 +271,10 @@ void complete(settings_section root, configuration& out) {
 }  // namespace
 
 unsigned configuration::shard_count() const noexcept {
-    return shards != 0 ? shards : std::max(1U, std::thread::hardware_concurrency());
+    if (shards != 0) {
+        return shards;
+    }
+    return std::max(1U, cores.empty() ? std::thread::hardware_concurrency() : static_cast<unsigned>(cores.size()));
 }
 
 std::uint64_t configuration::open_files() const noexcept {

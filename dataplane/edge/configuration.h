@@ -34,7 +34,8 @@ struct configuration {
     std::string state = "/var/lib/postern/edge";
     std::string tables = "/var/lib/postern/tables";
     std::string socket = "/run/postern/edge.sock";
-    std::uint32_t shards = 0;  ///< 0: one for each core; `shard_count` says how many that is
+    std::uint32_t shards = 0;     ///< 0: one for each core; `shard_count` says how many that is
+    std::vector<unsigned> cores;  ///< CPUs of the shards, one each; empty: wherever the kernel puts them
     std::vector<listener_configuration> listeners;
     std::optional<port_configuration> port;  ///< set: transport = "dpdk"
     session::settings session;               ///< complete

@@ -331,6 +331,21 @@ void running_edge::state::add_workers(std::vector<sockets::shard_listeners> list
     }
 }
 
+/// Keeps the calling thread to the CPU that edge.cores has for the shard.
+void pin_to_core(const configuration& settings, std::size_t shard) {
+    if (settings.cores.empty()) {
+        return;
+    }
+    const unsigned core = settings.cores[shard % settings.cores.size()];
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(core, &set);
+    if (const int error = ::pthread_setaffinity_np(::pthread_self(), sizeof set, &set); error != 0) {
+        process::log(level::error, "shard_not_pinned",
+                     {{"shard", shard}, {"cpu", core}, {"reason", std::generic_category().message(error)}});
+    }
+}
+
 void running_edge::state::start() {
     const signals_blocked blocked;
     if (const auto begun = relay_service.start(); !begun) {
@@ -339,6 +354,7 @@ void running_edge::state::start() {
     for (std::size_t i = 0; i < workers.size(); ++i) {
         workers[i]->thread = std::thread([this, i] {
             ::pthread_setname_np(::pthread_self(), ("shard-" + std::to_string(i)).c_str());
+            pin_to_core(settings, i);
             workers[i]->run();
             asio::post(context, [this] { shard_ended(); });
         });

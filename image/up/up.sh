@@ -12,20 +12,23 @@ http=${POSTERN_HTTP:-127.0.0.1:8025}
 downstream=${POSTERN_DOWNSTREAM:-127.0.0.1:2026}
 dpdk=
 transport=sockets
-# Over a port of its own: whose network this machine's kernel is in, as a client, by the other end of the TAP device.
-namespace=postern-up
-device=postern0
+# Over a port of its own: whose network this machine's kernel is in, as a client, by the other end of the TAP device,
+# which has the namespace's name.
+namespace=${POSTERN_NAMESPACE:-postern-up}
+smtp6=2001:db8::1
 
 usage() {
     cat <<TEXT
-usage: ./dev up [--dpdk] [--state FOLDER] [--smtp ADDRESS:PORT] [--http ADDRESS:PORT] [--downstream ADDRESS:PORT]
+usage: ./dev up [--dpdk [--namespace NAME]] [--state FOLDER] [--smtp ADDRESS:PORT] [--http ADDRESS:PORT] [--downstream ADDRESS:PORT]
 
   --state FOLDER       where everything is kept (POSTERN_STATE; default ./state); it may hold other files
   --smtp               where the edge listens (POSTERN_SMTP; default 127.0.0.1:2025)
   --http               the API and status page, on a loopback address (POSTERN_HTTP; default 127.0.0.1:8025)
   --downstream         the mail server behind it (POSTERN_DOWNSTREAM; default 127.0.0.1:2026)
-  --dpdk               SMTP on a port of Postern's own (DPDK, net_tap) with its own TCP, at 192.0.2.1:25. The client is this
-                       machine's kernel in the network namespace postern-up, which is made for it and goes with it
+  --dpdk               SMTP on a port of Postern's own (DPDK, net_tap) with its own TCP, at 192.0.2.1:25 and [2001:db8::1]:25. The
+                       client is this machine's kernel in a network namespace, which is made for it and goes with it. What
+                       postern-board doctor finds is shown first
+  --namespace          its name, and that of the TAP device, at most 15 characters (POSTERN_NAMESPACE; default postern-up)
 
 Prints 'ready' on a line of its own when all answers. Ctrl-C or SIGTERM stops it. A second start on the same state goes on with its lists.
 The state folder is made passable for other users (mode 0711 at least): edge and mail server run unprivileged.
@@ -43,7 +46,7 @@ while [[ $# -gt 0 ]]; do
             smtp=192.0.2.1:25
             shift
             ;;
-        --state | --smtp | --http | --downstream)
+        --state | --smtp | --http | --downstream | --namespace)
             [[ $# -ge 2 ]] || die "$1 needs a value; see ./dev up --help"
             declare "${1#--}=$2"
             shift 2
@@ -54,6 +57,7 @@ done
 for place in smtp http downstream; do
     [[ ${!place} =~ ^([0-9.]+):([0-9]+)$ ]] || die "--$place ${!place}: write an IPv4 address and a port, as 127.0.0.1:2025"
 done
+[[ $namespace =~ ^[A-Za-z][A-Za-z0-9-]{0,14}$ ]] || die "--namespace $namespace: write at most 15 letters, digits and dashes"
 [[ $(id -u) == 0 ]] || die "the Postfix behind the trial system needs root to start; run it as root"
 
 mkdir -p "$state"
@@ -67,6 +71,11 @@ chmod 2750 "$state/tables"
 exec 9> "$state/run/up.lock"
 # A moment of patience: a command of a start that was just killed may still hold it.
 flock -w 2 9 || die "another ./dev up is running on $state; stop it, or give --state another folder"
+if [[ -n $dpdk ]]; then
+    mkdir -p /run/lock
+    exec 8> "/run/lock/$namespace.lock"
+    flock -w 2 8 || die "another ./dev up --dpdk has the network namespace $namespace; stop it, or give --namespace another name"
+fi
 
 # What runs: name -> process id. Each is a session of its own, so that a Ctrl-C at the terminal reaches this script alone and
 # everything is ended in order, by its own id.
@@ -75,7 +84,7 @@ declare -A running=()
 start() {
     local name=$1
     shift
-    setsid "$@" >> "$state/log/$name.log" 2>&1 9>&- &
+    setsid "$@" >> "$state/log/$name.log" 2>&1 8>&- 9>&- &
     running[$name]=$!
     echo $! > "$state/run/$name.pid"
 }
@@ -187,10 +196,14 @@ connections_per_source = 20000
 TOML
     [[ -z $dpdk ]] || cat >> "$state/edge.toml" <<TOML
 
+[[listener]]
+address = "$smtp6"
+port = ${smtp##*:}
+
 [port]
-device = "net_tap0,iface=$device"
+device = "net_tap0,iface=$namespace"
 mac = "02:00:00:00:00:01"
-addresses = ["192.0.2.1/24", "2001:db8::1/64"]
+addresses = ["${smtp%:*}/24", "$smtp6/64"]
 memory_mib = 128
 TOML
     cat > "$state/control.toml" <<TOML
@@ -225,6 +238,14 @@ load_sample() {
     ctl domain mode example.com enforce > /dev/null
 }
 
+# What is wrong with this machine for a port of Postern's own; only what keeps the edge from starting ends it here.
+see_doctor() {
+    local found status=0
+    found=$("$bin/postern-board" doctor --config "$state/edge.toml" 2>&1) || status=$?
+    printf 'postern-board doctor, %s\n' "$found" >&2
+    [[ $status == 0 ]] || die "this machine is not ready for --dpdk; the commands behind 'mend' above put it right"
+}
+
 # The kernel's end of the TAP device, once the edge has made it, in a namespace of its own.
 make_namespace() {
     ip netns del "$namespace" 2> /dev/null || true
@@ -233,10 +254,10 @@ make_namespace() {
 }
 attach_client() {
     # Not before the edge has finished with it, which it shows by its socket.
-    [[ -S $state/run/edge.sock ]] && ip link set "$device" netns "$namespace" &&
-        "${client[@]}" ip addr add 192.0.2.9/24 dev "$device" &&
-        "${client[@]}" ip -6 addr add 2001:db8::9/64 dev "$device" nodad &&
-        "${client[@]}" ip link set "$device" up
+    [[ -S $state/run/edge.sock ]] && ip link set "$namespace" netns "$namespace" &&
+        "${client[@]}" ip addr add 192.0.2.9/24 dev "$namespace" &&
+        "${client[@]}" ip -6 addr add 2001:db8::9/64 dev "$namespace" nodad &&
+        "${client[@]}" ip link set "$namespace" up
 }
 
 end_leftovers
@@ -249,11 +270,12 @@ trap 'stop_all' EXIT
 trap 'echo; echo "stopping" >&2; exit 0' INT TERM
 
 write_configuration
+[[ -z $dpdk ]] || see_doctor
 start downstream "$here/downstream.sh" "$state/downstream" "${downstream%:*}" "${downstream##*:}" "$state/delivered"
 [[ -z $dpdk ]] || make_namespace
 rm -f "$state/run/edge.sock"
 start edge "$bin/postern-edge" --config "$state/edge.toml"
-[[ -z $dpdk ]] || until_true 30 edge "the edge makes the device $device" attach_client
+[[ -z $dpdk ]] || until_true 30 edge "the edge makes the device $namespace" attach_client
 until_true 30 edge "the edge answers on $smtp" edge_answers
 start control "$bin/postern-control" --config "$state/control.toml"
 until_true 30 control "control answers on http://$http" control_answers
@@ -263,24 +285,29 @@ until_true 30 edge "alice@example.com is accepted" answers alice@example.com 250
 until_true 30 edge "nobody@example.com is rejected" answers nobody@example.com 550
 
 inside=${client[*]:+${client[*]} }
+six=
+[[ -z $dpdk ]] || six="  the same over IPv6:    printf 'Subject: hello\r\n\r\nhello\r\n' | ${inside}curl -sS 'smtp://[$smtp6]:${smtp##*:}' --mail-from you@elsewhere.example --mail-rcpt alice@example.com -T -
+"
+also=
+[[ -z $dpdk ]] || also=" and [$smtp6]:${smtp##*:}, for clients in the network namespace $namespace"
 command="$bin/posternctl --url http://$http --token-file $state/control/admin.token"
 cat <<TEXT
 
 Postern runs.
-  SMTP            $smtp
+  SMTP            $smtp$also
   API and status  http://$http/          token: $state/control/admin.token
   mail server     $downstream (Postfix); each message it takes is a file in $state/delivered/
   state and logs  $state, $state/log/
 
-Three things to try, in another terminal:
+To try, in another terminal:
   a valid recipient:     printf 'Subject: hello\r\n\r\nhello\r\n' | ${inside}curl -sS smtp://$smtp --mail-from you@elsewhere.example --mail-rcpt alice@example.com -T - && ls $state/delivered
   a stranger:            printf 'Subject: hello\r\n\r\nhello\r\n' | ${inside}curl -sSv smtp://$smtp --mail-from you@elsewhere.example --mail-rcpt nobody@example.com -T - 2>&1 | grep '^< 550'
-  an import:             printf 'email\nerin@example.com\n' > more.csv && $command import more.csv --domain example.com --yes
+${six}  an import:             printf 'email\nerin@example.com\n' > more.csv && $command import more.csv --domain example.com --yes
 
 ready
 TEXT
 
-setsid tail --pid=$$ -n 0 -q -F "$state"/log/{edge,control}.log "$state/downstream/mail.log" 2> /dev/null 9>&- &
+setsid tail --pid=$$ -n 0 -q -F "$state"/log/{edge,control}.log "$state/downstream/mail.log" 2> /dev/null 8>&- 9>&- &
 running[follow]=$!
 while alive edge && alive control && alive downstream; do
     sleep 0.5

@@ -1,6 +1,7 @@
 """`./dev up` as its user meets it: ready, a listed recipient delivered, a stranger refused, a clean end, and the same lists at the next start."""
 
 import contextlib
+import json
 import os
 import pathlib
 import signal
@@ -115,19 +116,75 @@ def test_children_of_a_killed_start_are_ended_by_the_next(tmp_path, binaries):
         assert not [process for process in children if pathlib.Path(f"/proc/{process}/exe").exists()]
 
 
+def printed(up, what):
+    """The command that the start prints for a purpose, as it stands."""
+    return next(line.split(":", 1)[1].strip() for line in up.lines() if line.strip().startswith(f"{what}:"))
+
+
+def delivered(up):
+    return len(list((up.state / "delivered").iterdir()))
+
+
+def run_printed(up, what, ok=True):
+    done = subprocess.run(["bash", "-c", printed(up, what)], capture_output=True, text=True, timeout=60, cwd=up.state.parent, check=False)
+    assert (done.returncode == 0) == ok, (printed(up, what), done.stdout, done.stderr)
+    return done.stdout
+
+
+def namespaces():
+    return [line.split()[0] for line in subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout.splitlines()]
+
+
+def on_huge_pages(up):
+    """Whether the edge that runs now has its buffers on huge pages, as it logged it."""
+    opened = [json.loads(line) for line in (up.state / "log/edge.log").read_text().splitlines() if '"port_open"' in line]
+    return opened[-1]["huge_pages"]
+
+
+@contextlib.contextmanager
+def huge_pages(free_mib):
+    """The machine with exactly so many MiB of free huge pages of 2 MiB, as far as it can, and then as it was."""
+    pages = pathlib.Path("/proc/sys/vm/nr_hugepages")
+    free = pathlib.Path("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages")
+    before = pages.read_text()
+    try:
+        pages.write_text(str(int(before) - int(free.read_text()) + free_mib // 2))
+        yield
+    finally:
+        pages.write_text(before)
+
+
 @pytest.mark.skipif(bool(tap.possible()), reason=tap.possible() or "-")
 def test_up_over_a_port_of_its_own(tmp_path, binaries):
-    up = Up(tmp_path / "state", binaries, "--dpdk")
-    up.start()
-    try:
-        message = tmp_path / "message"
-        message.write_bytes(b"Subject: hello\r\n\r\nhello\r\n")
-        send = ["ip", "netns", "exec", "postern-up", "curl", "-sSv", "--max-time", "20", "smtp://192.0.2.1:25", "--mail-from", "you@elsewhere.example"]
-        subprocess.run([*send, "--mail-rcpt", "alice@example.com", "-T", message], check=True, capture_output=True)
-        wait_until(lambda: len(list((up.state / "delivered").iterdir())) == 1, 20, "a file")
-        refused = subprocess.run([*send, "--mail-rcpt", "nobody@example.com", "-T", message], capture_output=True, text=True, check=False)
-        assert "550 5.1.1 Invalid recipient" in refused.stderr
-    finally:
-        status, left = up.stop(signal.SIGTERM)
+    """Without huge pages: what doctor found, the printed commands over IPv4 and IPv6; killed; again with huge pages; a clean end."""
+    name = f"pup{os.getpid()}"[:15]
+    up = Up(tmp_path / "state", binaries, "--dpdk", "--namespace", name)
+    with huge_pages(0):
+        up.start()
+        said = up.output.read_text()
+        assert f"postern-board doctor, by {up.state}/edge.toml, port net_tap0,iface={name}:" in said
+        assert "free huge pages of 2 MiB" in said and "mend:     echo " in said
+        assert not on_huge_pages(up)
+        run_printed(up, "a valid recipient")
+        wait_until(lambda: delivered(up) == 1, 20, "a file")
+        assert "550 5.1.1 Invalid recipient" in run_printed(up, "a stranger")
+        run_printed(up, "the same over IPv6")
+        wait_until(lambda: delivered(up) == 2, 20, "another file")
+        run_printed(up, "an import")
+        beside = subprocess.run(["bash", ROOT / "image/up/up.sh", "--dpdk", "--namespace", name, "--state", tmp_path / "other"], capture_output=True,
+                                text=True, env=dict(os.environ, POSTERN_BIN=str(binaries)), timeout=60, check=False)
+        assert beside.returncode != 0 and f"has the network namespace {name}" in beside.stderr
+        up.process.kill()
+        up.process.wait()
+    assert name in namespaces(), "nobody has tidied up after the one that was killed"
+    with huge_pages(160):
+        up.start()
+        try:
+            assert "left over from a start that was killed" in up.output.read_text()
+            assert on_huge_pages(up)
+            run_printed(up, "a valid recipient")
+            wait_until(lambda: delivered(up) == 3, 20, "a third file")
+        finally:
+            status, left = up.stop(signal.SIGINT)
     assert status == 0 and not left
-    assert "postern-up" not in subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True).stdout.split()
+    assert name not in namespaces()

@@ -51,6 +51,13 @@ TEST(settings, values_are_read) {
     EXPECT_THAT(names, ElementsAre("p", "q"));
 }
 
+TEST(settings, a_reader_of_a_part_leaves_unknown_keys_alone_but_not_wrong_values) {
+    settings_file file("[mine]\nnumber = \"x\"\nother = 1\n[theirs]\nkey = 1\n", "x.toml");
+    int number = 0;
+    file.root().table("mine").number("number", number, 0, 9);
+    EXPECT_THAT(file.finish(unknown_keys::left_alone), ElementsAre(::testing::HasSubstr("mine.number")));
+}
+
 TEST(settings, each_wrong_value_names_file_line_key_value_and_remedy) {
     settings_file file(
         "[s]\nlow = 0\nword = 5\nflag = \"true\"\npick = \"d\"\nlist = [1]\nreal = 1.5\nnul = \"a\\u0000b\"\n",

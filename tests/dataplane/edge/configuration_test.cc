@@ -53,6 +53,7 @@ TEST(configuration, the_sample_says_every_default) {
     EXPECT_EQ(parsed->tables, defaults->tables);
     EXPECT_EQ(parsed->socket, defaults->socket);
     EXPECT_EQ(parsed->shards, defaults->shards);
+    EXPECT_EQ(parsed->cores, defaults->cores);
     EXPECT_EQ(parsed->drain, defaults->drain);
     EXPECT_EQ(parsed->log_level, defaults->log_level);
     ASSERT_THAT(parsed->listeners, SizeIs(2));
@@ -178,6 +179,17 @@ TEST(configuration, all_errors_are_told_at_once_in_the_order_of_lines) {
     EXPECT_THAT(errors[0], StartsWith("edge.toml:5:"));
     EXPECT_THAT(errors[1], StartsWith("edge.toml:7:"));
     EXPECT_THAT(errors[2], StartsWith("edge.toml:8:"));
+}
+
+TEST(configuration, cores_are_a_list_of_cpus_one_for_each_shard) {
+    const auto two = parse(std::string(listener) + "[edge]\ncores = \"3,1\"\n");
+    ASSERT_TRUE(two);
+    EXPECT_THAT(two->cores, ElementsAre(1U, 3U));
+    EXPECT_EQ(two->shard_count(), 2U) << "as many shards as CPUs are named";
+    EXPECT_THAT(errors_of(std::string(listener) + "[edge]\ncores = \"3-1\"\n"),
+                ElementsAre(HasSubstr("no list of CPUs")));
+    EXPECT_THAT(errors_of(std::string(listener) + "[edge]\nshards = 3\ncores = \"0-1\"\n"),
+                ElementsAre(HasSubstr("2 CPUs for 3 shards")));
 }
 
 TEST(configuration, without_a_listener_there_is_nothing_to_do) {

@@ -76,6 +76,13 @@ std::string_view key_of(const std::string& line) {
     return equals == std::string::npos ? std::string_view() : trimmed(std::string_view(line).substr(0, equals));
 }
 
+std::string line_of(const std::string& key, const std::string& value) {
+    std::string out = key;
+    out += " = ";
+    out += value;
+    return out;
+}
+
 void set_keys(std::vector<std::string>& lines, std::string_view section, const std::vector<spelled_key>& keys) {
     auto begin =
         std::find_if(lines.begin(), lines.end(), [&](const auto& line) { return section_of(line) == section; });
@@ -92,10 +99,9 @@ void set_keys(std::vector<std::string>& lines, std::string_view section, const s
         const auto end = std::find_if(first, lines.end(), is_header);
         const auto at = std::find_if(first, end, [&](const auto& line) { return key_of(line) == key; });
         if (at != end) {
-            const std::string rest = at->substr(end_of_value(*at));
-            *at = key + " = " + value + rest;
+            at->replace(0, end_of_value(*at), line_of(key, value));
         } else {
-            lines.insert(first, key + " = " + value);
+            lines.insert(first, line_of(key, value));
             ++insert_at;
         }
     }
@@ -135,7 +141,8 @@ std::string section_text(const edge_keys& keys) {
     for (const auto& [section, of] : {std::pair("edge", &keys.edge), std::pair("port", &keys.port)}) {
         out += (out.empty() ? "[" : "\n[") + std::string(section) + "]\n";
         for (const auto& [key, value] : *of) {
-            out += key + " = " + value + "\n";
+            out += line_of(key, value);
+            out += '\n';
         }
     }
     return out;

@@ -281,7 +281,7 @@ std::uint64_t configuration::open_files() const noexcept {
     constexpr std::uint64_t others = 256;  // logs, folders, edge socket clients, event descriptors of every thread
     std::uint64_t sum = others + std::uint64_t{shard_count()} * (listeners.size() + 4);
     for (const listener_configuration& each : listeners) {
-        sum += each.limits.connections;
+        sum += port ? 0 : each.limits.connections;  // those over a port of our own are none of the kernel's
     }
     // A connection to a mail server belongs to a transaction or waits in a pool.
     return sum + std::uint64_t{shard_count()} * relay.transactions_per_shard;

@@ -223,6 +223,11 @@ TEST(configuration, open_files_follow_the_limits) {
     const auto many = parse(std::string("[limits]\nconnections = 50100\n[edge]\nshards = 1\n") + listener);
     ASSERT_TRUE(few && many);
     EXPECT_EQ(many->open_files() - few->open_files(), 50'000U);
+    const std::string own_port =
+        "[port]\ndevice = \"net_tap0\"\naddresses = [\"192.0.2.1/24\"]\n[edge]\nshards = 1\ntransport = \"dpdk\"\n";
+    const auto over_port = parse("[limits]\nconnections = 50100\n" + own_port + listener);
+    ASSERT_TRUE(over_port) << errors_of("[limits]\nconnections = 50100\n" + own_port + listener).front();
+    EXPECT_LT(over_port->open_files(), few->open_files()) << "the kernel has no part in them";
 }
 
 }  // namespace

@@ -1,11 +1,13 @@
 #!/usr/bin/python3
 """./dev test: builds every variant, runs every test and checker, and ends with `N passed, N failed, N skipped`.
 
-Stages are run in order and go on after a failure, so that one run shows all that is wrong. `--all` gives every whole-process test its
-full size (hours) and keeps the summary in docs/evidence/. `--only STAGE[,STAGE]` runs some stages.
+Stages are run in order and go on after a failure, so that one run shows all that is wrong. `--all` gives every test its full size
+(hours; unit tests are told by POSTERN_FULL=1, whole-process tests by --full, fuzz targets get two minutes each, and the tests' own sources
+are tidied, too) and keeps the summary in docs/evidence/. `--only STAGE[,STAGE]` runs some stages.
 """
 
 import argparse
+import concurrent.futures
 import datetime
 import json
 import os
@@ -33,16 +35,19 @@ class Tally:
         self.stages = {}
         self.failures = []
         self.skips = []
+        self.facts = []
+
+    def counts(self, stage):
+        return self.stages.setdefault(stage, {"passed": 0, "failed": 0, "skipped": 0, "seconds": 0.0, "build_seconds": 0.0})
 
     def add(self, stage, name, ok, why=""):
-        counts = self.stages.setdefault(stage, {"passed": 0, "failed": 0, "skipped": 0, "seconds": 0.0})
+        counts = self.counts(stage)
         counts["passed" if ok else "failed"] += 1
         if not ok:
             self.failures.append(f"{stage}: {name}{': ' + why if why else ''}")
 
     def skip(self, stage, name, why):
-        counts = self.stages.setdefault(stage, {"passed": 0, "failed": 0, "skipped": 0, "seconds": 0.0})
-        counts["skipped"] += 1
+        self.counts(stage)["skipped"] += 1
         self.skips.append(f"{stage}: {name}: {why}")
 
     def total(self, what):
@@ -55,11 +60,14 @@ def run(command, **options):
     return subprocess.run([str(word) for word in command], cwd=ROOT, check=False, **options).returncode == 0
 
 
-def build(preset, *targets):
+def build(tally, stage, preset, *targets):
+    """Configures if need be and builds; false if that failed. Its time is told apart in the summary."""
+    began = time.monotonic()
     folder = ROOT / "build" / preset
-    if not (folder / "build.ninja").exists() and not run(["cmake", "--preset", preset]):
-        return False
-    return run(["cmake", "--build", folder, "--target", *targets] if targets else ["cmake", "--build", folder])
+    ok = (folder / "build.ninja").exists() or run(["cmake", "--preset", preset])
+    ok = ok and run(["cmake", "--build", folder, "--target", *targets] if targets else ["cmake", "--build", folder])
+    tally.counts(stage)["build_seconds"] += time.monotonic() - began
+    return ok
 
 
 def read_junit(tally, stage, report, name):
@@ -71,6 +79,7 @@ def read_junit(tally, stage, report, name):
         return
     for case in tree.iter("testcase"):
         title = f"{case.get('classname')}.{case.get('name')}"
+        tally.facts += [f"{title}: {each.get('value')}" for each in case.iter("property") if each.get("name") == "facts"]
         skipped = case.find("skipped")
         broken = case.find("failure") if case.find("failure") is not None else case.find("error")
         if broken is not None:
@@ -87,34 +96,55 @@ def stage_format(tally, _):
     tally.add("format", "clang-format", ok)
 
 
-def google_tests(tally, stage, preset):
-    for program in sorted((ROOT / "build" / preset / "bin" / "tests").glob("test_*")):
+def google_tests(tally, stage, preset, options, at_once):
+    """Every GoogleTest program of a build, `at_once` at a time; the output of one that went well is not shown."""
+    programs = sorted((ROOT / "build" / preset / "bin" / "tests").glob("test_*"))
+    environment = dict(os.environ, **SANITIZER_OPTIONS)
+    if options.all:
+        environment["POSTERN_FULL"] = "1"
+
+    def one(program):
         report = REPORTS / preset / f"{program.name}.xml"
         report.unlink(missing_ok=True)
-        environment = dict(os.environ, **SANITIZER_OPTIONS)
-        ok = run([program, f"--gtest_output=xml:{report}", "--gtest_brief=1"], env=environment, timeout=1800)
-        read_junit(tally, stage, report, program.name)
-        if not ok:
-            tally.add(stage, program.name, False, "the program ended with an error (sanitizer, crash or failed test)")
+        began = time.monotonic()
+        try:
+            done = subprocess.run([program, f"--gtest_output=xml:{report}", "--gtest_brief=1"], cwd=ROOT, env=environment, check=False,
+                                  timeout=7200 if options.all else 900, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            why, output = f"ended with status {done.returncode} (sanitizer, crash or failed test)" if done.returncode else "", done.stdout
+        except subprocess.TimeoutExpired as error:
+            why, output = f"did not end within {error.timeout:.0f} s", error.output or b""
+        return program.name, report, why, output, time.monotonic() - began
+
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        for number, (name, report, why, output, seconds) in enumerate(pool.map(one, programs), 1):
+            print(f"[{number}/{len(programs)}] {name} {seconds:.0f} s{': ' + why if why else ''}", flush=True)
+            read_junit(tally, stage, report, name)
+            if why:
+                print(output.decode(errors="replace"), flush=True)
+                tally.add(stage, name, False, why)
 
 
-def stage_unit(tally, _):
-    if not build("asan"):
+def stage_unit(tally, options):
+    if not build(tally, "unit", "asan"):
         tally.add("unit", "build asan", False)
         return
-    google_tests(tally, "unit", "asan")
+    google_tests(tally, "unit", "asan", options, CORES)
 
 
-def stage_threads(tally, _):
-    if not build("tsan", "unit_tests", "postern-edge", "postern-load", "postern-null-server", "postern-bench-lists"):
+def stage_threads(tally, options):
+    if not build(tally, "threads", "tsan", "unit_tests", "postern-edge", "postern-load", "postern-null-server", "postern-bench-lists"):
         tally.add("threads", "build tsan", False)
         return
-    google_tests(tally, "threads", "tsan")
+    # Each has threads of its own: one at a time.
+    google_tests(tally, "threads", "tsan", options, 1)
 
 
 def stage_fuzz(tally, options):
     seconds = options.fuzz_seconds or (120 if options.all else 5)
-    for target in sorted((ROOT / "build" / "asan" / "bin" / "fuzz").glob("fuzz_*")):
+    targets = sorted((ROOT / "build" / "asan" / "bin" / "fuzz").glob("fuzz_*"))
+    if not targets:
+        tally.add("fuzz", "build asan", False, "there are no fuzz targets; the stage unit builds them")
+    for target in targets:
         name = target.name.removeprefix("fuzz_")
         ok = run(["tests/fuzz/run.sh", target.parent, name, str(seconds)])
         tally.add("fuzz", name, ok)
@@ -138,7 +168,7 @@ def stage_process(tally, options):
 
 
 def stage_release(tally, options):
-    if not build("bench"):
+    if not build(tally, "release", "bench"):
         tally.add("release", "build release", False)
         return
     process_tests(tally, "release", "bench", options, "tests", "-m", "release")
@@ -163,7 +193,8 @@ def stage_tidy(tally, options):
 
 
 def stage_headers(tally, _):
-    ok = build("asan", "self_contained_headers")
+    # Configured anew: which headers a source proves by including them first may have changed.
+    ok = run(["cmake", "--preset", "asan"], stdout=subprocess.DEVNULL) and build(tally, "headers", "asan", "self_contained_headers")
     tally.add("headers", "every header compiles alone", ok)
 
 
@@ -183,10 +214,12 @@ STAGES = {
 def summary(tally, seconds, options):
     lines = []
     for stage, counts in tally.stages.items():
+        built = f" ({counts['build_seconds']:.0f} s of it built)" if counts["build_seconds"] >= 1 else ""
         lines.append(f"{stage:16} {counts['passed']:6} passed {counts['failed']:4} failed {counts['skipped']:4} skipped "
-                     f"{counts['seconds']:7.0f} s")
+                     f"{counts['seconds']:7.0f} s{built}")
     lines += [f"FAILED  {failure}" for failure in tally.failures]
     lines += [f"skipped {skip}" for skip in tally.skips]
+    lines += [f"measured {fact}" for fact in tally.facts]
     lines.append(f"size: {'full' if options.all else 'small'}; {seconds / 60:.1f} minutes on {CORES} cores")
     return "\n".join(lines)
 
@@ -213,8 +246,8 @@ def main():
         (REPORTS / folder).mkdir(parents=True, exist_ok=True)
     tally = Tally()
     began = time.monotonic()
-    for stage in wanted:
-        print(f"\n==> {stage}", flush=True)
+    for number, stage in enumerate(wanted, 1):
+        print(f"\n==> {stage}, stage {number} of {len(wanted)}, after {(time.monotonic() - began) / 60:.1f} minutes", flush=True)
         start = time.monotonic()
         try:
             STAGES[stage](tally, options)
@@ -224,7 +257,7 @@ def main():
             tally.stages[stage]["seconds"] = time.monotonic() - start
     text = summary(tally, time.monotonic() - began, options)
     closing = f"{tally.total('passed')} passed, {tally.total('failed')} failed, {tally.total('skipped')} skipped"
-    (REPORTS / "summary.json").write_text(json.dumps({"stages": tally.stages, "failures": tally.failures, "skips": tally.skips}, indent=1))
+    (REPORTS / "summary.json").write_text(json.dumps({"stages": tally.stages, "failures": tally.failures, "skips": tally.skips, "facts": tally.facts}, indent=1))
     if options.all and not options.only:
         keep_evidence(text + "\n" + closing)
     print("\n" + text)

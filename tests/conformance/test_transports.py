@@ -1,14 +1,16 @@
-"""The same octets give the same replies over the kernel's sockets and over a port of Postern's own, however they are cut."""
+"""The same octets give the same replies over the kernel's sockets and over a port of Postern's own, however they are cut and
+whatever order their segments come in."""
 
 import random
 import socket
 
 import pytest
-from lib import tap
 from lib.downstream import ScriptedServer
+from lib.namespace import possible
 from lib.postern import Edge
+from lib.relay import RelayedNetwork
 
-pytestmark = pytest.mark.skipif(bool(tap.possible()), reason=tap.possible() or "-")
+pytestmark = pytest.mark.skipif(bool(possible()), reason=possible() or "-")
 
 HELLO = b"EHLO client.example\r\n"
 MAIL = b"MAIL FROM:<you@elsewhere.example> SIZE=100\r\n"
@@ -33,12 +35,12 @@ CONVERSATIONS = {
 def edges(tmp_path_factory):
     """One edge over sockets, one over packets, with the same table and mail server."""
     folder = tmp_path_factory.mktemp("transports")
-    with tap.TapNetwork("same") as network, ScriptedServer() as server:
+    with RelayedNetwork(near="net_tap") as network, ScriptedServer() as server:
         plain, packets = Edge(folder / "plain"), Edge(folder / "packets", network=network)
         with plain, packets:
             for edge in (plain, packets):
                 edge.serve(["alice@example.com", "bob@example.com"], server.port)
-            yield lambda: socket.create_connection(("127.0.0.1", int(plain.port)), timeout=30), network.connect
+            yield lambda: socket.create_connection(("127.0.0.1", int(plain.port)), timeout=30), network.connect, network
 
 
 def replies(connect, content, cuts):
@@ -56,7 +58,7 @@ def replies(connect, content, cuts):
 
 @pytest.mark.parametrize("name", CONVERSATIONS)
 def test_both_transports_say_the_same(edges, name, full):
-    over_sockets, over_packets = edges
+    over_sockets, over_packets, _ = edges
     content = CONVERSATIONS[name]
     wanted = replies(over_sockets, content, [])
     assert wanted.startswith(b"220 ") and b"\r\n221 " in wanted
@@ -68,8 +70,24 @@ def test_both_transports_say_the_same(edges, name, full):
         assert replies(over_packets, content, range(1, len(content))) == wanted
 
 
+@pytest.mark.parametrize("name", CONVERSATIONS)
+def test_segments_out_of_order_change_nothing(edges, name, full):
+    """The wire lets a third of the frames wait, so that those behind them come first, and doubles some."""
+    over_sockets, over_packets, network = edges
+    content = CONVERSATIONS[name]
+    wanted = replies(over_sockets, content, [])
+    chance = random.Random(name)
+    network.tell("path reordered=300 duplicated=50 delay_ms=1")
+    try:
+        for _ in range(50 if full else 1):
+            cuts = sorted(chance.sample(range(1, len(content)), min(20, len(content) - 1)))
+            assert replies(over_packets, content, cuts) == wanted, cuts
+    finally:
+        network.tell("clear")
+
+
 def test_a_port_of_its_own_serves_many_at_once(edges):
-    _, over_packets = edges
+    _, over_packets, _ = edges
     clients = [over_packets() for _ in range(100)]
     for client in clients:
         client.sendall(CONVERSATIONS["one stranger"])

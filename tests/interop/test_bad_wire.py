@@ -82,7 +82,7 @@ RULES = {  # and within how many seconds the conversation is over: retransmissio
     "the first commands are lost": (["drop 2 far data"], 10),
     "the FINs are lost": (["drop 1 near fin", "drop 1 far fin"], 5),
     "every frame comes twice": (["duplicate 1000 both any"], 3),
-    "replies are broken": (["corrupt 3 near data"], 20),
+    "replies are broken": (["corrupt 2 near data"], 20),
     "commands are broken": (["corrupt 3 far data"], 20),
     "the first data come late": (["hold 1 400 far data", "hold 1 400 near data"], 5),
     "many change places": (["hold 40 5 far data", "hold 10 5 near data"], 5),

@@ -87,6 +87,12 @@ void statement::bind(std::span<const std::byte> blob) {
     }
 }
 
+void statement::bind(const std::vector<parameter>& values) {
+    for (const parameter& each : values) {
+        std::visit([this](const auto& value) { bind(value); }, each);
+    }
+}
+
 bool statement::step() {
     if (_prepared == nullptr || _on->failed()) {
         return false;

@@ -15,6 +15,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <variant>
+#include <vector>
 
 #include "control/directory/error.h"
 #include "control/directory/store.h"
@@ -22,6 +24,9 @@
 namespace postern::directory {
 
 class connection;
+
+/// A value for a query whose parameters are put together at run time.
+using parameter = std::variant<std::nullptr_t, std::int64_t, std::string>;
 
 /// A prepared statement, borrowed from its connection's cache until destroyed.
 class statement {
@@ -42,6 +47,7 @@ public:
     void bind(const std::optional<T>& value) {
         value ? bind(*value) : bind(nullptr);
     }
+    void bind(const std::vector<parameter>& values);  ///< one after the other
 
     /// True: a row is there. False: no more rows, or a failure.
     bool step();

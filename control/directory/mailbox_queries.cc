@@ -2,9 +2,11 @@
 #include <algorithm>
 #include <array>
 
+#include "control/directory/listing.h"
 #include "control/directory/mailboxes.h"
 #include "control/directory/rows.h"
 #include "control/directory/search.h"
+#include "control/directory/sorts.h"
 
 namespace postern::directory {
 
@@ -83,98 +85,37 @@ mailbox read_mailbox(const reader& in, const statement& row) {
     return out;
 }
 
-// Parameters 1 to 7, then those of the search (8 to 10); 11 and 12 are the page's.
-std::string where(const mailbox_filter& filter, const search_terms& terms) {
-    std::string sql = " WHERE a.mailbox IS NULL";
-    sql += filter.domain == 0 ? " AND ?1 = 0" : " AND a.domain = ?1";
-    sql += filter.organisation == 0 ? " AND ?2 = 0" : " AND d.organisation = ?2";
-    sql += !filter.kind ? " AND ?3 = 0" : " AND a.kind = ?3";
-    if (!filter.group) {
-        sql += " AND ?4 = ''";
-    } else {
-        sql += filter.group->empty() ? " AND a.grp IS NULL AND ?4 = ''"
-                                     : " AND a.grp IN (SELECT id FROM mailbox_group WHERE name = ?4)";
-    }
-    sql += !filter.hold ? " AND ?5 = 0" : " AND a.hold = ?5";
-    sql += !filter.valid ? " AND ?6 = 0" : " AND a.valid = ?6";
-    sql += filter.source.empty() ? " AND ?7 = ''"
-                                 : " AND EXISTS (SELECT 1 FROM assertion n JOIN source s ON s.id = n.source"
-                                   " WHERE n.address = a.id AND s.name = ?7)";
-    if (terms.condition.empty()) {
-        sql += " AND ?8 IS NOT NULL AND ?9 IS NOT NULL AND ?10 IS NOT NULL";
-    } else {
-        sql += " AND a.id IN (SELECT coalesce(x.mailbox, x.id) " + terms.condition + ")";
-    }
-    return sql;
-}
-
-template <class... More>
-statement query(const reader& in, const std::string& sql, const mailbox_filter& filter, const search_terms& terms,
-                const More&... more) {
-    return in.on().query(sql, filter.domain, filter.organisation, filter.kind ? static_cast<int>(*filter.kind) : 0,
-                         filter.group.value_or(""), filter.hold ? static_cast<int>(*filter.hold) : 0,
-                         filter.valid.value_or(false), filter.source, terms.match, terms.like, terms.domain, more...);
-}
-
-std::string where(const alias_filter& filter, const search_terms& terms) {
-    std::string sql = " WHERE a.mailbox IS NOT NULL";
-    sql += filter.domain == 0 ? " AND ?1 = 0" : " AND a.domain = ?1";
-    sql += filter.mailbox == 0 ? " AND ?2 = 0" : " AND a.mailbox = ?2";
-    sql += " AND ?3 = 0 AND ?4 = 0 AND ?5 = 0 AND ?6 = 0 AND ?7 = 0";  // the search's parameters begin at 8
-    if (terms.condition.empty()) {
-        sql += " AND ?8 IS NOT NULL AND ?9 IS NOT NULL AND ?10 IS NOT NULL";
-    } else {
-        sql += " AND a.id IN (SELECT x.id " + terms.condition + ")";
-    }
-    return sql;
-}
-
-template <class... More>
-statement query(const reader& in, const std::string& sql, const alias_filter& filter, const search_terms& terms,
-                const More&... more) {
-    return in.on().query(sql, filter.domain, filter.mailbox, 0, 0, 0, 0, 0, terms.match, terms.like, terms.domain,
-                         more...);
-}
-
+/// The rows that a list shows, each by its id: `columns` ends before WHERE.
 template <class Item, class Filter, class Read>
 result<page<Item>> list(const reader& in, std::string_view columns, const Filter& filter, const page_request& at,
                         Read read) {
-    const auto cursor = read_cursor(at);
-    if (!cursor) {
-        return tl::unexpected(cursor.error());
+    const std::size_t limit = std::clamp<std::uint32_t>(at.limit, 1, 1000);
+    auto found = find_listed(in, filter, at.after, limit + 1);
+    if (!found) {
+        return tl::unexpected(found.error());
     }
-    const search_terms terms = search_for(filter.search);
-    statement rows = query(in, std::string(columns) + where(filter, terms) + " AND a.id > ?11 ORDER BY a.id LIMIT ?12",
-                           filter, terms, cursor->after, cursor->limit + 1);
     page<Item> out;
-    while (rows.step()) {
-        if (out.items.size() == cursor->limit) {
-            out.next = std::to_string(out.items.back().id);
-            break;
+    if (found->size() > limit) {
+        found->resize(limit);
+        out.next = found->back().position;
+    }
+    const std::string sql = std::string(columns) + " WHERE a.id = ?";
+    for (const listed_row& each : *found) {
+        statement row = in.on().query(sql, each.id);
+        if (row.step()) {
+            out.items.push_back(read(in, row));
         }
-        out.items.push_back(read(in, rows));
     }
     return or_failure(in, std::move(out));
 }
 
-/// What the kept counts tell, without looking at the rows.
-result<std::uint64_t> kept_count(const reader& in, std::string_view sum, std::uint32_t domain,
-                                 std::uint32_t organisation) {
-    statement row = in.on().query("SELECT total(" + std::string(sum) +
-                                      ") FROM address_count WHERE (?1 = 0 OR domain = ?1) AND (?2 = 0 OR domain IN"
-                                      " (SELECT id FROM domain WHERE organisation = ?2))",
-                                  domain, organisation);
-    const std::uint64_t out = row.step() ? row.as<std::uint64_t>(0) : 0;
-    return or_failure(in, out);
-}
-
 template <class Filter>
-result<std::uint64_t> count(const reader& in, const Filter& filter) {
-    const search_terms terms = search_for(filter.search);
-    statement row = query(in, "SELECT count(*) FROM address a JOIN domain d ON d.id = a.domain" + where(filter, terms),
-                          filter, terms);
-    const std::uint64_t out = row.step() ? row.as<std::uint64_t>(0) : 0;
-    return or_failure(in, out);
+result<std::uint64_t> count_some(const reader& in, const Filter& filter) {
+    const auto found = find_listed(in, filter, "", max_counted);
+    if (!found) {
+        return tl::unexpected(found.error());
+    }
+    return found->size();
 }
 
 }  // namespace
@@ -216,23 +157,28 @@ result<page<mailbox>> list_mailboxes(const reader& in, const mailbox_filter& fil
     return list<mailbox>(in, mailbox_columns, filter, at, read_mailbox);
 }
 result<std::uint64_t> count_mailboxes(const reader& in, const mailbox_filter& filter) {
-    if (!filter.kind && !filter.group && !filter.hold && filter.source.empty() && filter.search.empty()) {
-        const std::string_view sum = !filter.valid   ? "mailboxes"
-                                     : *filter.valid ? "valid_mailboxes"
-                                                     : "mailboxes - valid_mailboxes";
-        return kept_count(in, sum, filter.domain, filter.organisation);
+    if (!search_for(filter.search).empty()) {
+        return count_some(in, filter);
     }
-    return count(in, filter);
+    if (filter.source.empty()) {
+        const auto sorts = find_sorts(in, sort_conditions(filter));
+        return sorts ? result<std::uint64_t>(count_of(*sorts)) : tl::unexpected(sorts.error());
+    }
+    if (filter.kind || filter.group || filter.hold || filter.valid) {
+        return count_some(in, filter);
+    }
+    return count_asserted(in, find_source_id(in, filter.source), filter.domain, filter.organisation);
 }
 
 result<page<alias>> list_aliases(const reader& in, const alias_filter& filter, const page_request& at) {
     return list<alias>(in, alias_columns, filter, at, read_alias);
 }
 result<std::uint64_t> count_aliases(const reader& in, const alias_filter& filter) {
-    if (filter.mailbox == 0 && filter.search.empty()) {
-        return kept_count(in, "aliases", filter.domain, 0);
+    if (filter.mailbox != 0 || !search_for(filter.search).empty()) {
+        return count_some(in, filter);
     }
-    return count(in, filter);
+    const auto sorts = find_sorts(in, sort_conditions(filter));
+    return sorts ? result<std::uint64_t>(count_of(*sorts)) : tl::unexpected(sorts.error());
 }
 
 std::string_view to_string(recipients::mailbox_kind kind) noexcept {

@@ -103,8 +103,11 @@ struct mailbox_filter {
     /// local part. `part@part`: end of the local part and beginning of the domain.
     std::string search;
 };
-/// By id, so in the order of adding.
+/// By id, so in the order of adding; a search: in that of the addresses that match, one of under three characters
+/// alphabetically.
 result<page<mailbox>> list_mailboxes(const reader& in, const mailbox_filter& filter, const page_request& at);
+/// More are not counted, for a search or for a source together with kind, group, hold or validity.
+constexpr std::uint64_t max_counted = 10'000;
 result<std::uint64_t> count_mailboxes(const reader& in, const mailbox_filter& filter);
 
 struct alias_filter {
@@ -112,7 +115,9 @@ struct alias_filter {
     std::uint64_t mailbox = 0;  ///< 0: any
     std::string search;         ///< as above, of the alias alone
 };
+/// In the order of mailboxes.
 result<page<alias>> list_aliases(const reader& in, const alias_filter& filter, const page_request& at);
+/// As above: of a mailbox or for a search.
 result<std::uint64_t> count_aliases(const reader& in, const alias_filter& filter);
 
 std::string_view to_string(recipients::mailbox_kind kind) noexcept;  ///< "user", "shared", …

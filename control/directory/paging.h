@@ -11,5 +11,7 @@ struct number_cursor {
     std::uint32_t limit = 0;
 };
 result<number_cursor> read_cursor(const page_request& at, std::int64_t start = 0);
+/// What a page is refused with whose mark no list has given.
+error no_mark(std::string_view mark);
 
 }  // namespace postern::directory

@@ -153,15 +153,19 @@ std::string like_part(std::string_view part, bool at_start) {
     return out + '%';
 }
 
+error no_mark(std::string_view mark) {
+    return {error_kind::invalid,
+            "'" + std::string(mark.substr(0, 64)) + "' is not a page's mark; take it from the last page's 'next'",
+            "after"};
+}
+
 result<number_cursor> read_cursor(const page_request& at, std::int64_t start) {
     number_cursor out{start, std::clamp<std::uint32_t>(at.limit, 1, 1000)};
     if (!at.after.empty()) {
         const char* end = at.after.data() + at.after.size();
         const auto [stop, code] = std::from_chars(at.after.data(), end, out.after);
         if (code != std::errc() || stop != end || out.after < 0) {
-            return fail(error_kind::invalid,
-                        "'" + at.after.substr(0, 64) + "' is not a page's mark; take it from the last page's 'next'",
-                        "after");
+            return tl::unexpected(no_mark(at.after));
         }
     }
     return out;

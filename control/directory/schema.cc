@@ -391,12 +391,97 @@ CREATE TABLE sync_fallback(
 ) STRICT, WITHOUT ROWID;
 )sql";
 
-constexpr std::array<migration, 5> all = {{
+// What lists, filters and pages of millions of addresses are answered from. A sort is what the filters of lists ask
+// for, all in one: its addresses stand together in an index, in the order of their ids, and are counted as they come
+// and go.
+constexpr const char* lists = R"sql(
+DROP TRIGGER address_count_insert;
+DROP TRIGGER address_count_delete;
+DROP TRIGGER address_count_update;
+DROP TRIGGER address_count_domain;
+DROP TRIGGER address_turns;
+DROP TABLE address_count;
+DROP INDEX address_mailboxes;
+DROP INDEX address_held;
+CREATE INDEX address_by_sort ON address(domain, kind, hold, valid, grp);
+CREATE INDEX address_by_local ON address(normal, domain);
+
+-- grp 0: without a group.
+CREATE TABLE address_tally(
+    domain INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    hold INTEGER NOT NULL,
+    valid INTEGER NOT NULL,
+    grp INTEGER NOT NULL,
+    addresses INTEGER NOT NULL,
+    PRIMARY KEY (domain, kind, hold, valid, grp)
+) STRICT, WITHOUT ROWID;
+INSERT INTO address_tally
+    SELECT domain, kind, hold, valid, coalesce(grp, 0), count(*) FROM address GROUP BY 1, 2, 3, 4, 5;
+CREATE TRIGGER address_tally_insert AFTER INSERT ON address BEGIN
+    INSERT INTO address_tally VALUES (new.domain, new.kind, new.hold, new.valid, coalesce(new.grp, 0), 1)
+        ON CONFLICT DO UPDATE SET addresses = addresses + 1;
+END;
+CREATE TRIGGER address_tally_delete AFTER DELETE ON address BEGIN
+    UPDATE address_tally SET addresses = addresses - 1 WHERE domain = old.domain AND kind = old.kind
+        AND hold = old.hold AND valid = old.valid AND grp = coalesce(old.grp, 0);
+END;
+CREATE TRIGGER address_tally_update AFTER UPDATE OF kind, hold, valid, grp ON address
+WHEN old.kind <> new.kind OR old.hold <> new.hold OR old.valid <> new.valid OR old.grp IS NOT new.grp BEGIN
+    UPDATE address_tally SET addresses = addresses - 1 WHERE domain = old.domain AND kind = old.kind
+        AND hold = old.hold AND valid = old.valid AND grp = coalesce(old.grp, 0);
+    INSERT INTO address_tally VALUES (new.domain, new.kind, new.hold, new.valid, coalesce(new.grp, 0), 1)
+        ON CONFLICT DO UPDATE SET addresses = addresses + 1;
+END;
+CREATE VIEW address_count AS
+    SELECT domain, sum(iif(kind <> 4, addresses, 0)) AS mailboxes, sum(iif(kind = 4, addresses, 0)) AS aliases,
+           sum(iif(kind <> 4 AND valid, addresses, 0)) AS valid_mailboxes,
+           sum(iif(kind = 4 AND valid, addresses, 0)) AS valid_aliases, sum(iif(hold = 2, addresses, 0)) AS blocked
+    FROM address_tally GROUP BY domain;
+
+-- How many addresses of a domain a source asserts.
+CREATE TABLE source_tally(
+    source INTEGER NOT NULL,
+    domain INTEGER NOT NULL,
+    alias INTEGER NOT NULL,
+    addresses INTEGER NOT NULL,
+    PRIMARY KEY (source, domain, alias)
+) STRICT, WITHOUT ROWID;
+INSERT INTO source_tally
+    SELECT n.source, a.domain, a.mailbox IS NOT NULL, count(*) FROM assertion n JOIN address a ON a.id = n.address
+    GROUP BY 1, 2, 3;
+CREATE TRIGGER source_tally_insert AFTER INSERT ON assertion BEGIN
+    INSERT INTO source_tally SELECT new.source, a.domain, a.mailbox IS NOT NULL, 1 FROM address a
+        WHERE a.id = new.address ON CONFLICT DO UPDATE SET addresses = addresses + 1;
+END;
+CREATE TRIGGER source_tally_delete AFTER DELETE ON assertion BEGIN
+    UPDATE source_tally SET addresses = addresses - 1 WHERE (source, domain, alias) =
+        (SELECT old.source, a.domain, a.mailbox IS NOT NULL FROM address a WHERE a.id = old.address);
+END;
+-- Before the row: the trigger above looks at it.
+CREATE TRIGGER source_tally_address BEFORE DELETE ON address BEGIN
+    DELETE FROM assertion WHERE address = old.id;
+END;
+-- The primary address of a directory's user changes: a mailbox becomes an alias and the other way round.
+CREATE TRIGGER address_turns AFTER UPDATE OF mailbox ON address WHEN (old.mailbox IS NULL) <> (new.mailbox IS NULL) BEGIN
+    UPDATE source_tally SET addresses = addresses - 1 WHERE domain = old.domain AND alias = (old.mailbox IS NOT NULL)
+        AND source IN (SELECT source FROM assertion WHERE address = old.id);
+    INSERT INTO source_tally SELECT source, new.domain, new.mailbox IS NOT NULL, 1 FROM assertion
+        WHERE address = new.id ON CONFLICT DO UPDATE SET addresses = addresses + 1;
+END;
+CREATE TRIGGER address_tally_domain AFTER DELETE ON domain BEGIN
+    DELETE FROM address_tally WHERE domain = old.id;
+    DELETE FROM source_tally WHERE domain = old.id;
+END;
+)sql";
+
+constexpr std::array<migration, 6> all = {{
     {1, "the model", model},
     {2, "publication", publication},
     {3, "search", search},
     {4, "counts", counts},
     {5, "syncs", syncs},
+    {6, "lists", lists},
 }};
 
 std::int64_t pragma(connection& on, std::string_view sql) {

@@ -46,42 +46,57 @@ std::string trigrams(std::string_view text) {
     return out;
 }
 
+std::string lower(std::string_view text) {
+    std::string out(text);
+    std::ranges::transform(out, out.begin(),
+                           [](char c) { return static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c); });
+    return out;
+}
+
 }  // namespace
 
 search_terms search_for(std::string_view text) {
     search_terms out;
     text = text.substr(0, longest);
-    if (text.empty() || text.find('\0') != std::string_view::npos) {
+    if (text.empty() || text == "@" || text.find('\0') != std::string_view::npos) {
         return out;
     }
     const std::size_t at_sign = text.rfind('@');
     const std::string_view local = text.substr(0, at_sign);
-    out.match = trigrams(local);
-    out.condition = out.match.empty() ? "FROM address x WHERE ?8 = ''"
-                                      : "FROM address_search f JOIN address x ON x.id = f.rowid"
-                                        " WHERE f.address_search MATCH ?8";
     if (at_sign != std::string_view::npos) {
-        // The pattern's end is the local part's: drop the last '%'.
+        // A space follows the local part in the index, so its last two characters are enough. The pattern's end is the
+        // local part's: drop the last '%'.
+        out.match = trigrams(std::string(local) + ' ');
         out.like = like_part(local);
         out.like.pop_back();
         out.domain = like_part(text.substr(at_sign + 1), true);
-        out.condition +=
-            " AND x.normal LIKE ?9 ESCAPE '\\'"
-            " AND x.domain IN (SELECT id FROM domain WHERE name LIKE ?10 ESCAPE '\\')";
         return out;
     }
-    out.condition += " AND ?10 = ''";
+    out.match = trigrams(local);
     if (out.match.empty()) {
-        out.like = like_part(local, true);
-        out.condition += " AND x.normal LIKE ?9 ESCAPE '\\'";
+        out.prefix = lower(local);
     } else if (std::ranges::all_of(local, [](char c) { return static_cast<unsigned char>(c) < 0x80; })) {
         // All trigrams may be there and the part not. LIKE folds ASCII only: other texts stay with the trigrams.
         out.like = like_part(local);
-        out.condition += " AND x.normal || ' ' || x.first_name || ' ' || x.last_name LIKE ?9 ESCAPE '\\'";
-    } else {
-        out.condition += " AND ?9 = ''";
     }
     return out;
+}
+
+void search_terms::add_to(conditions& to, std::string_view row) const {
+    const std::string name(row);
+    if (!domain.empty()) {
+        to.add(name + ".normal LIKE ? ESCAPE '\\'", like);
+        to.add(name + ".domain IN (SELECT id FROM domain WHERE name LIKE ? ESCAPE '\\')", domain);
+    } else if (!prefix.empty()) {
+        // The sign keeps an index from beginning here: a page begins behind its mark. The end is the last character.
+        to.add('+' + name + ".normal >= ?", prefix);
+        to.add(name + ".normal < ?", prefix + "\xf4\x8f\xbf\xbf");
+    } else if (!like.empty()) {
+        to.add(name + ".normal || ' ' || " + name + ".first_name || ' ' || " + name + ".last_name LIKE ? ESCAPE '\\'",
+               like);
+    } else if (!match.empty()) {
+        to.add("EXISTS (SELECT 1 FROM address_search WHERE address_search MATCH ? AND rowid = " + name + ".id)", match);
+    }
 }
 
 }  // namespace postern::directory

@@ -125,6 +125,11 @@ TEST(store_migrations, each_version_is_brought_up_to_date_with_its_data) {
         mailbox_filter filter;
         filter.search = "lic";
         EXPECT_EQ(need(count_mailboxes(in, filter)), 1U) << "from version " << from.version;
+        EXPECT_EQ(need(count_mailboxes(in, {})), 1U) << "from version " << from.version;
+        EXPECT_EQ(need(count_addresses(in, 1)).valid, 1U) << "from version " << from.version;
+        filter = {};
+        filter.source = "manual";
+        EXPECT_EQ(need(count_mailboxes(in, filter)), 1U) << "from version " << from.version;
         EXPECT_GE(need(last_change(in)), 1U) << "what was there before the feed is published";
     }
 }

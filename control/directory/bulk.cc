@@ -29,7 +29,7 @@ void end_needless_graces(connection& on) {
 /// Rows that nothing asserts or holds any more go, aliases before the mailboxes that they kept.
 void remove_unkept(connection& on) {
     on.run(
-        "INSERT OR IGNORE INTO temp.bulk SELECT a.mailbox, 0 FROM temp.bulk b JOIN address a ON a.id = b.address"
+        "INSERT OR IGNORE INTO temp.bulk SELECT a.mailbox, 0 FROM temp.bulk b CROSS JOIN address a ON a.id = b.address"
         " WHERE a.mailbox IS NOT NULL AND a.valid = 0 AND a.hold = 0");
     on.run(
         "DELETE FROM address WHERE id IN (SELECT address FROM temp.bulk) AND mailbox IS NOT NULL AND valid = 0 AND "
@@ -54,7 +54,7 @@ result<void> settle_bulk(writer& in) {
     on.run(
         "CREATE TEMP TABLE touched AS SELECT a.id AS id, a.valid AS was, a.hold <> 2 AND (a.hold = 1 OR a.grace_until "
         "<> 0 OR EXISTS (SELECT 1 FROM assertion n WHERE n.address = a.id)) AS now, b.payload AS payload"
-        " FROM temp.bulk b JOIN address a ON a.id = b.address");
+        " FROM temp.bulk b CROSS JOIN address a ON a.id = b.address");
     on.script("DELETE FROM temp.touched WHERE was = now AND NOT (now AND payload)");
     on.run("UPDATE address SET valid = t.now FROM temp.touched t WHERE t.id = address.id AND t.was <> t.now");
     if (number(on, "SELECT count(*) FROM temp.touched") > bulk_threshold) {
@@ -62,7 +62,7 @@ result<void> settle_bulk(writer& in) {
     } else {
         on.run(
             "INSERT INTO change(kind, domain, address, was) SELECT 0, a.domain, a.normal || '@' || d.name, t.was"
-            " FROM temp.touched t JOIN address a ON a.id = t.id JOIN domain d ON d.id = a.domain");
+            " FROM temp.touched t CROSS JOIN address a ON a.id = t.id JOIN domain d ON d.id = a.domain");
     }
     remove_unkept(on);
     on.script("DROP TABLE IF EXISTS temp.touched");
@@ -86,7 +86,7 @@ result<std::uint64_t> end_graces(writer& in, std::uint64_t limit) {
         "INSERT INTO history(act, what, subject, domain, before) SELECT ?, 'removed', 'address:' || a.normal || '@' "
         "|| d.name, a.domain, " +
             std::string(bulk_entry_json) +
-            " FROM temp.bulk b JOIN address a ON a.id = b.address JOIN domain d ON d.id = a.domain",
+            " FROM temp.bulk b CROSS JOIN address a ON a.id = b.address JOIN domain d ON d.id = a.domain",
         *act);
     on.run("UPDATE address SET grace_until = 0 WHERE id IN (SELECT address FROM temp.bulk)");
     if (auto settled = settle_bulk(in); !settled) {

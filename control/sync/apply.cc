@@ -161,7 +161,8 @@ void put_claims(directory::writer& out, const apply_input& with) {
     on.run("UPDATE temp.work_object SET object = ? + staged WHERE object IS NULL", last);
     on.run(
         "INSERT INTO sync_object(source, identity, id, digest, name) SELECT ?1, s.identity, w.object, iif(w.was_name IS"
-        " NULL OR ?2, s.digest, iif(w.changed, 0, s.digest)), s.name FROM temp.work_object w JOIN stage.object s ON"
+        " NULL OR ?2, s.digest, iif(w.changed, 0, s.digest)), s.name FROM temp.work_object w CROSS JOIN stage.object s "
+        "ON"
         " s.id = w.staged WHERE 1 ORDER BY s.identity"
         " ON CONFLICT (source, identity) DO UPDATE SET digest = excluded.digest, name = excluded.name",
         with.source, with.removals);

@@ -188,7 +188,7 @@ directory::result<comparison> compare(const directory::reader& in, const compari
     comparison out;
     out.differed = differs_from_claims(in, with.source);
     {
-        statement row = on.query("SELECT count(*) FROM main.assertion WHERE source = ?", with.source);
+        statement row = on.query("SELECT total(addresses) FROM main.source_tally WHERE source = ?", with.source);
         out.asserted = row.step() ? row.as<std::uint64_t>(0) : 0;
     }
     out.staged = count(on, "SELECT count(*) FROM stage.claim");
@@ -202,7 +202,7 @@ directory::result<comparison> compare(const directory::reader& in, const compari
                         "SELECT (SELECT count(*) FROM temp.work_changed) + (SELECT count(*) FROM temp.work_claim c"
                         " WHERE c.reassign AND c.existing NOT IN (SELECT address FROM temp.work_changed))");
     out.moved = count(on,
-                      "SELECT count(*) FROM temp.work_object w JOIN stage.object s ON s.id = w.staged"
+                      "SELECT count(*) FROM temp.work_object w CROSS JOIN stage.object s ON s.id = w.staged"
                       " WHERE w.was_name <> s.name");
     return directory::or_failure(in, out);
 }
@@ -223,7 +223,7 @@ void write_items(const directory::reader& in, const comparison_input& with) {
         "INSERT INTO diff.item(what, address, object, before, after) SELECT 1, a.normal || '@' || d.name,"
         " coalesce((SELECT o.name FROM main.sync_object o WHERE o.id = r.object), ''), iif(a.mailbox IS NULL, " +
             std::string(attributes) + ", " + std::string(is) +
-            "), '' FROM temp.work_removed r JOIN main.address a ON a.id = r.address JOIN main.domain d ON d.id = "
+            "), '' FROM temp.work_removed r CROSS JOIN main.address a ON a.id = r.address JOIN main.domain d ON d.id = "
             "a.domain ORDER BY d.name, a.normal" +
             limit,
         with.max_items);
@@ -233,8 +233,10 @@ void write_items(const directory::reader& in, const comparison_input& with) {
         " iif(s.last_name = '', a.last_name, s.last_name)) || ', ' || " +
             std::string(own_kind) +
             ", 'alias') || iif(s.internal, ', internal only', '')"
-            " FROM temp.work_changed w JOIN temp.work_claim c ON c.id = w.claim JOIN stage.object s ON s.id = c.staged"
-            " JOIN main.address a ON a.id = w.address JOIN main.domain d ON d.id = a.domain ORDER BY d.name, a.normal" +
+            " FROM temp.work_changed w CROSS JOIN temp.work_claim c ON c.id = w.claim CROSS JOIN stage.object s ON "
+            "s.id ="
+            " c.staged CROSS JOIN main.address a ON a.id = w.address JOIN main.domain d ON d.id = a.domain ORDER BY "
+            "d.name, a.normal" +
             limit,
         with.max_items);
     on.run("INSERT INTO diff.item(what, address, object, before, after) SELECT 3, a.normal || '@' || d.name, s.name, " +
@@ -245,7 +247,8 @@ void write_items(const directory::reader& in, const comparison_input& with) {
            with.max_items);
     on.run(
         "INSERT INTO diff.item(what, address, object, before, after) SELECT 4, '', s.name, w.was_name, s.name"
-        " FROM temp.work_object w JOIN stage.object s ON s.id = w.staged WHERE w.was_name <> s.name ORDER BY s.name" +
+        " FROM temp.work_object w CROSS JOIN stage.object s ON s.id = w.staged WHERE w.was_name <> s.name ORDER BY "
+        "s.name" +
             limit,
         with.max_items);
     on.script("INSERT INTO diff.problem(address, object, reason) SELECT address, object, reason FROM stage.problem");

@@ -1,8 +1,10 @@
 // What a staged fetch would change: the staged objects against what the source claimed before. All by sets, in
 // temporary tables on disk; the list is read, not touched. Private to this folder.
 //
-// On a connection that has the run's files attached as `stage` and `diff`, within a transaction. Only objects that the
-// digest tells apart are looked at closer, so a sync that changes little costs little beyond one walk over both sides.
+// CROSS JOIN holds SQLite to the order that is written: from the few rows of a temporary table to the millions of the
+// list. On a connection that has the run's files attached as `stage` and `diff`, within a transaction. Only objects
+// that the digest tells apart are looked at closer, so a sync that changes little costs little beyond one walk over
+// both sides.
 //
 // temp.work_object  staged objects that are new, changed (changed 1), gone or stand elsewhere (was_name)
 // temp.work_redo    objects whose claims are replaced or end

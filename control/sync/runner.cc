@@ -262,8 +262,10 @@ directory::result<guard_verdict> runner::change_list(directory::writer& out, con
 void runner::put_source_end(directory::writer& out, const run_row& row, bool differed, const guard_verdict& verdict) {
     directory::connection& on = out.on();
     const std::uint32_t source = row.shown.source;
-    on.run("UPDATE sync_source SET asserted = (SELECT count(*) FROM assertion n WHERE n.source = ?1) WHERE source = ?1",
-           source);
+    on.run(
+        "UPDATE sync_source SET asserted = (SELECT total(addresses) FROM source_tally WHERE source = ?1) WHERE source "
+        "= ?1",
+        source);
     const bool held = verdict.end == guard_verdict::end::hold;
     const bool failed = verdict.end == guard_verdict::end::empty || !row.complete;
     if (held) {

@@ -58,7 +58,7 @@ std::string digest_of_domains(const directory::reader& in, std::uint32_t organis
 
 bool differs_from_claims(const directory::reader& in, std::uint32_t source) {
     statement row = in.on().query(
-        "SELECT (SELECT count(*) FROM assertion WHERE source = ?1) <>"
+        "SELECT (SELECT total(addresses) FROM source_tally WHERE source = ?1) <>"
         " (SELECT count(*) FROM (SELECT DISTINCT domain, normal FROM sync_claim WHERE source = ?1))",
         source);
     return row.step() && row.integer(0) != 0;

@@ -140,8 +140,8 @@ def test_segments_as_large_as_the_path_takes_both_ways(path, family, full, facts
     with path.client(server, timeout=60) as client:
         client.send(harvest())
         assert is_whole(rest_of(client))
-        # A session has at most 64 replies to lookups in a turn.
-        assert segment_sizes(client)[1] == min(largest, 64 * len("550 5.1.1 Invalid recipient\r\n"))
+        # A session has at most 64 replies to lookups in a turn: that many share a segment.
+        assert min(largest, 64 * len("550 5.1.1 Invalid recipient\r\n")) <= segment_sizes(client)[1] <= largest
     path.comes_to_rest()
     assert path.counters()["packets_bad_segments"] == 0
 
@@ -155,7 +155,7 @@ def test_net_tap_takes_no_jumbo_frames_and_says_so(tmp_path):
 
 
 def test_lost_segments_come_again(wire, loss, full, facts):
-    """In each direction so many of a hundred frames are lost, by nftables at the client's end."""
+    """In each direction so many of a hundred frames are lost, by nftables between the client and Postern's port."""
     content = content_of((20_000_000 if full else 1_000_000) // loss)
     count = HARVEST if full else HARVEST // loss
     before = wire.counters()
@@ -174,13 +174,13 @@ def test_lost_segments_come_again(wire, loss, full, facts):
         wire.network.lose(0)
     assert wire.delivered() == content or pytest.fail("other octets arrived")
     after = wire.counters()
-    assert after["packets_tcp_retransmits"] + after["packets_tcp_out_of_order"] > before["packets_tcp_retransmits"] + before["packets_tcp_out_of_order"]
+    assert after["packets_tcp_out_of_order"] > before["packets_tcp_out_of_order"]
     wire.comes_to_rest(120)
 
 
 def test_a_client_that_has_said_all_gets_all_replies(wire):
     """Half-close: FIN goes out with the last command, replies come after it."""
-    with wire.client(greet=False) as client:
+    with wire.client() as client:
         client.send(harvest())
         client.socket.shutdown(socket.SHUT_WR)
         assert is_whole(rest_of(client))

@@ -58,7 +58,10 @@ class PortNetwork(Namespace):
 
     def use(self, interface):
         """The namespace's end has its addresses and is up."""
-        self.interface = interface
+        self.interface, self._bridge = interface, ""
+        self._address(interface)
+
+    def _address(self, interface):
         self.run("ip", "addr", "add", f"{self.theirs}/24", "dev", interface)
         if self.mtu >= 1280:
             self.run("ip", "-6", "addr", "add", f"{self.theirs6}/64", "dev", interface, "nodad")
@@ -73,11 +76,25 @@ class PortNetwork(Namespace):
         """From now on so many frames of a hundred are lost in each direction; 0: none."""
         subprocess.run(self.command("nft", "delete", "table", "netdev", "loss"), stderr=subprocess.DEVNULL, check=False)
         if percent:
-            # TCP hands down segments of the path's size from the start: nftables sees them before they would be cut.
-            self.run("ip", "link", "set", self.interface, "gso_max_segs", "1")
-            chains = " ".join(f'chain {way} {{ type filter hook {way} device "{self.interface}" priority 0; numgen random mod 100 < {percent} '
-                              "counter drop; };" for way in ("ingress", "egress"))
+            chains = " ".join(f'chain {device} {{ type filter hook ingress device "{device}" priority 0; numgen random mod 100 < {percent} '
+                              "counter drop; };" for device in (self.interface, self._behind_a_bridge()))
             self.run("nft", f"table netdev loss {{ {chains} }}")
+
+    def _behind_a_bridge(self):
+        """The clients move behind a bridge: what is dropped in it is lost silently, while the kernel's TCP is told of what is dropped on
+        its own way out, and counts it as not sent. The bridge's port to the clients."""
+        if not self._bridge:
+            client, self._bridge, bridge = (f"{kind}{self.unique()}" for kind in ("pc", "pd", "pe"))
+            self.run("ip", "link", "add", client, "type", "veth", "peer", "name", self._bridge)
+            self.run("ip", "link", "add", bridge, "type", "bridge")
+            self.run("ip", "addr", "flush", "dev", self.interface)
+            for port in (self.interface, self._bridge):
+                self.run("ip", "link", "set", port, "mtu", self.mtu, "master", bridge, "up")
+            self.run("ip", "link", "set", bridge, "mtu", self.mtu, "up")
+            # TCP hands down segments of the path's size: each is lost by itself.
+            self.run("ip", "link", "set", client, "gso_max_segs", "1")
+            self._address(client)
+        return self._bridge
 
 
 class VethNetwork(PortNetwork):

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 #include <map>
 #include <span>
@@ -60,7 +59,7 @@ public:
         if (room.size() < text.size()) {
             return false;
         }
-        std::memcpy(room.data(), text.data(), text.size());
+        std::copy(text.begin(), text.end(), room.begin());
         transport_of.commit(c, text.size());
         return true;
     }

@@ -9,8 +9,8 @@ LISTED = "alice@example.com"
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory):
-    with System(tmp_path_factory.mktemp("tables")) as running:
+def system(tmp_path_factory, port_network):
+    with System(tmp_path_factory.mktemp("tables"), network=port_network) as running:
         running.serve("example.com", free_port(), [LISTED, "bob@example.com"])
         yield running
 

@@ -74,6 +74,7 @@ process::result<std::shared_ptr<port::device>> open_port(const port_configuratio
     wanted.descriptors = settings.descriptors;
     wanted.mtu = settings.network.mtu;
     wanted.offload_checksums = settings.offload_checksums;
+    wanted.mac = settings.mac;
     auto opened = port::device::open(wanted);
     if (!opened) {
         return tl::unexpected(opened.error());

@@ -115,7 +115,19 @@ tl::expected<void, std::string> device::configure(const device_settings& setting
         return tl::unexpected("it tells no Ethernet address: " + because(code));
     }
     std::copy_n(mac.addr_bytes, _mac.size(), _mac.begin());
+    if (settings.mac && *settings.mac != _mac) {
+        take_frames_for(*settings.mac);
+    }
     return {};
+}
+
+/// A driver that filters by one address alone takes everything instead; what is for others, `net` drops.
+void device::take_frames_for(const net::mac_address& mac) noexcept {
+    rte_ether_addr other{};
+    std::copy(mac.begin(), mac.end(), other.addr_bytes);
+    if (rte_eth_dev_mac_addr_add(_port, &other, 0) != 0) {
+        rte_eth_promiscuous_enable(_port);
+    }
 }
 
 device::~device() {

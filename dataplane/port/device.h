@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
@@ -19,8 +20,9 @@ struct device_settings {
     std::uint16_t queues = 1;          ///< pairs of receive and transmit queues, one for each shard
     std::uint16_t descriptors = 1024;  ///< of each queue; the driver may round it
     std::uint16_t mtu = 1500;
-    std::uint32_t spare_buffers = 4096;  ///< for each shard, beyond what the queues hold
-    bool offload_checksums = true;       ///< where the driver can
+    std::uint32_t spare_buffers = 4096;   ///< for each shard, beyond what the queues hold
+    bool offload_checksums = true;        ///< where the driver can
+    std::optional<net::mac_address> mac;  ///< that frames come for; nothing: the device's own
 };
 
 class device {
@@ -52,6 +54,7 @@ public:
 private:
     device() = default;
     tl::expected<void, std::string> configure(const device_settings& settings);
+    void take_frames_for(const net::mac_address& mac) noexcept;
 
     std::string _name;
     std::string _driver;

@@ -1,5 +1,6 @@
 """The edge over a port of its own, by each driver of DPDK's that needs no hardware: this machine's kernel is the client, a real Postfix is behind."""
 
+import pathlib
 import socket
 import subprocess
 
@@ -7,6 +8,7 @@ import pytest
 from lib.downstream import Postfix, wait_until
 from lib.namespace import possible
 from lib.port_network import PortNetwork
+from lib.postern import Edge
 from lib.smtp import Client
 from lib.system import System
 
@@ -110,3 +112,13 @@ def test_the_port_is_taken_again_after_a_kill(rig):
     with Client(rig.smtp) as client:
         client.open()
         assert client.say("RCPT TO:<nobody@example.com>") == "550 5.1.1 Invalid recipient"
+
+
+@pytest.mark.parametrize("driver", ["net_af_packet", "net_af_xdp"])
+def test_a_shared_device_takes_frames_for_posterns_own_address(driver, tmp_path):
+    """A network card filters by its own Ethernet address, unless it is told otherwise."""
+    if driver == "net_af_xdp" and not af_xdp_possible():
+        pytest.skip("this kernel has no AF_XDP sockets")
+    with PortNetwork.of(driver) as network, Edge(tmp_path, network=network):
+        flags = int(pathlib.Path(f"/sys/class/net/{network.shared}/flags").read_text(), 16)
+        assert flags & 0x100, "IFF_PROMISC"

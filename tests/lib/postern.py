@@ -209,6 +209,9 @@ class Edge(Program):
             self.network.attach()
         return self
 
+    def environment(self):
+        return dict(os.environ, **self.network.environment) if self.network else os.environ
+
     def arguments(self):
         return ["--config", self.configuration]
 

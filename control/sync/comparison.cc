@@ -126,7 +126,7 @@ void find_claims(connection& on, const comparison_input& with) {
 }
 
 constexpr std::string_view attributes =
-    "trim(a.first_name || ' ' || a.last_name || iif(a.first_name || a.last_name = '', '', ', ')) ||"
+    "ltrim(trim(a.first_name || ' ' || a.last_name) || ', ', ', ') ||"
     " CASE a.kind WHEN 0 THEN 'user' WHEN 1 THEN 'shared' WHEN 2 THEN 'resource' WHEN 3 THEN 'list' WHEN 4 THEN 'alias'"
     " ELSE 'unclassified' END || iif(a.internal_only, ', internal only', '')";
 
@@ -212,8 +212,7 @@ void write_items(const directory::reader& in, const comparison_input& with) {
     const std::string limit = " LIMIT max(0, ?1 - (SELECT count(*) FROM diff.item))";
     on.run(
         "INSERT INTO diff.item(what, address, object, before, after) SELECT 0, c.normal || '@' || d.name, s.name, '',"
-        " iif(c.position = 0, trim(s.first_name || ' ' || s.last_name || iif(s.first_name || s.last_name = '', '', "
-        "', ')) || " +
+        " iif(c.position = 0, ltrim(trim(s.first_name || ' ' || s.last_name) || ', ', ', ') || " +
             std::string(own_kind) + ", " + std::string(becomes) +
             ") FROM temp.work_claim c JOIN main.domain d ON d.id = c.domain JOIN stage.object s ON s.id = c.staged"
             " WHERE c.winner AND NOT c.asserted ORDER BY d.name, c.normal" +
@@ -229,8 +228,8 @@ void write_items(const directory::reader& in, const comparison_input& with) {
         with.max_items);
     on.run(
         "INSERT INTO diff.item(what, address, object, before, after) SELECT 2, a.normal || '@' || d.name, s.name,"
-        " w.before, iif(c.position = 0, trim(iif(s.first_name = '', a.first_name, s.first_name) || ' ' ||"
-        " iif(s.last_name = '', a.last_name, s.last_name)) || ', ' || " +
+        " w.before, iif(c.position = 0, ltrim(trim(iif(s.first_name = '', a.first_name, s.first_name) || ' ' ||"
+        " iif(s.last_name = '', a.last_name, s.last_name)) || ', ', ', ') || " +
             std::string(own_kind) +
             ", 'alias') || iif(s.internal, ', internal only', '')"
             " FROM temp.work_changed w CROSS JOIN temp.work_claim c ON c.id = w.claim CROSS JOIN stage.object s ON "

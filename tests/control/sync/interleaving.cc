@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "control/directory/assertions.h"
 #include "control/directory/bulk.h"
@@ -164,9 +165,10 @@ std::string interleaving::a_sync(const std::string& name) {
         // Somebody changes the list while the directory is being read. (A sync of changes alone leaves what a person
         // removed meanwhile to the next whole one.)
         people.whole_only = true;
-        people.meanwhile = [&](const std::atomic<bool>& /*stop*/) {
-            people.meanwhile = {};
-            within = by_hand();
+        people.meanwhile = [&, asked = false](const std::atomic<bool>& /*stop*/) mutable {
+            if (!std::exchange(asked, true)) {
+                within = by_hand();
+            }
         };
     }
     const bool dry = chance(10);

@@ -18,6 +18,7 @@
 #include <system_error>
 #include <utility>
 
+#include "board/process/egress.h"
 #include "board/process/files.h"
 
 namespace postern::probe {
@@ -248,8 +249,13 @@ host_finding prober::run_host(const recipients::mail_host& host, const std::stri
     process::descriptor socket;
     std::string error;
     for (const addrinfo* each = list; each != nullptr && !socket; each = each->ai_next) {
+        const std::string address = address_text(each->ai_addr);
+        if (_options.may_reach && !_options.may_reach(address)) {
+            error += (error.empty() ? "" : "; ") + process::egress_refusal(address);
+            continue;
+        }
         auto connected = connect_to(*each, std::min(until, clock::now() + _options.connect_timeout));
-        const std::string where = address_text(each->ai_addr) + " port " + std::to_string(host.port);
+        const std::string where = address + " port " + std::to_string(host.port);
         if (connected) {
             socket = std::move(*connected);
             out.steps.push_back({"connect", outcome::good, "connected to " + where});

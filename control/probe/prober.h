@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <tl/expected.hpp>
@@ -29,6 +30,8 @@ struct prober_options {
     std::string helo;                         ///< what we say at EHLO
     std::vector<std::string> own_names;       ///< with which no inbound server may greet
     std::vector<own_listener> own_listeners;  ///< to which none may resolve
+    /// Whether we may connect there ("192.0.2.1"): the operator's egress policy. Null: anywhere.
+    std::function<bool(const std::string& address)> may_reach;
     std::chrono::milliseconds connect_timeout{15'000};
     std::chrono::milliseconds host_timeout{60'000};  ///< for one host in all
 };

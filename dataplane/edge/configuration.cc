@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "board/machine/cpu_list.h"
+#include "board/process/egress.h"
 #include "board/process/files.h"
 #include "board/process/settings.h"
 #include "dataplane/shard/endpoint_text.h"
@@ -301,6 +302,9 @@ tl::expected<configuration, std::vector<std::string>> parse_configuration(std::s
         read_timeouts(root.table("timeouts"), out);
         read_smtp(root.table("smtp"), out.session);
         read_relay(root.table("relay"), out.relay);
+        process::egress_policy egress;
+        process::read_egress(root.table("egress"), egress);
+        out.relay.may_reach = [egress](const shard::endpoint& to) { return egress.allows(to.address); };
         read_log(root.table("log"), out);
         complete(root, out);
     }

@@ -193,6 +193,10 @@ port = ${smtp##*:}
 
 [limits]
 connections_per_source = 20000
+
+# The mail server behind is on this machine.
+[egress]
+allowed = ["127.0.0.0/8", "::1"]
 TOML
     [[ -z $dpdk ]] || cat >> "$state/edge.toml" <<TOML
 
@@ -221,6 +225,10 @@ port = ${http##*:}
 [probe]
 own_names = ["postern.example.com"]
 own_listeners = ["$smtp"]
+
+# Mail server, directory and webhooks of a trial are on this machine.
+[egress]
+allowed = ["127.0.0.0/8", "::1"]
 TOML
 }
 

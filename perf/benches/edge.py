@@ -27,6 +27,9 @@ port = 0
 connections = 4096
 connections_per_source = 4096
 
+[egress]
+allowed = ["127.0.0.0/8"]
+
 [log]
 level = "warn"
 """

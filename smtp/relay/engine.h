@@ -43,6 +43,7 @@ public:
     enum class open_failure : std::uint8_t {
         unreachable,  ///< no name, no route, refused, no answer
         own_address,  ///< it resolves to where this edge itself listens
+        not_allowed,  ///< the operator's egress policy has none of its addresses
     };
 
     /// All outlive the engine. `lanes`: one per shard.

@@ -410,6 +410,11 @@ void engine::link_opened(link_id id, shard::instant now) {
 void engine::link_failed(link_id id, open_failure why, std::string_view text, shard::instant now) {
     _state->now = now;
     if (link* const one = _state->find(id)) {
+        if (why == open_failure::not_allowed) {
+            _state->alarm(*one->at, alarm_kind::not_allowed,
+                          "mail server " + one->host.host + " port " + std::to_string(one->host.port) +
+                              " is out of reach: " + std::string(text));
+        }
         const relay::trouble trouble = why == open_failure::own_address ? trouble::ourselves : trouble::lost;
         _state->link_trouble(*one, trouble, {}, text);
     }

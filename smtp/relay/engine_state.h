@@ -23,8 +23,8 @@ namespace postern::relay {
 struct link;
 struct transaction;
 
-enum class alarm_kind : std::uint8_t { refuses_us, ourselves, distrusted };
-inline constexpr std::size_t alarm_kinds = 3;
+enum class alarm_kind : std::uint8_t { refuses_us, ourselves, distrusted, not_allowed };
+inline constexpr std::size_t alarm_kinds = 4;
 
 /// What this thread knows of a route, for as long as it runs.
 struct route_state {

@@ -20,6 +20,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "board/process/egress.h"
 #include "board/process/files.h"
 #include "smtp/relay/engine.h"
 
@@ -207,6 +208,13 @@ void relay_thread::state::addresses_known(link_id link, std::uint16_t port, cons
     }
     one->addresses = answer.addresses;
     one->last_error = answer.error;
+    if (settings.may_reach &&
+        std::erase_if(one->addresses,
+                      [this](const shard::endpoint& address) { return !settings.may_reach(address); }) != 0 &&
+        one->addresses.empty()) {
+        work.link_failed(link, engine::open_failure::not_allowed, process::egress_refusal("its address"), clock_now());
+        return;
+    }
     for (shard::endpoint& address : one->addresses) {
         address.port = port;
         if (is_own_address(settings.own_addresses, address)) {

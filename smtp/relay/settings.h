@@ -57,6 +57,9 @@ struct settings {
     std::vector<std::string> fleet_names;  ///< the fleet's other edges: their trace lines count as ours, too
     /// Where this edge listens, unspecified addresses (0.0.0.0, ::) included: never relayed to.
     std::vector<shard::endpoint> own_addresses;
+    /// Whether mail may be relayed to this address: the operator's egress policy. Asked right before each connection,
+    /// on a relay thread. Null: anywhere.
+    std::function<bool(const shard::endpoint& address)> may_reach;
     unsigned shards = 1;
     unsigned threads = 1;
     std::uint32_t transactions_per_shard = 2048;  ///< at a time

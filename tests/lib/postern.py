@@ -192,6 +192,7 @@ class Edge(Program):
             "listener": [{"address": "127.0.0.1", "port": self.port}],
             "limits": {"connections": 2000, "connections_per_source": 2000},
             "timeouts": {"drain": 10},
+            "egress": {"allowed": ["127.0.0.0/8"]},
             "log": {"level": "debug"},
         }, merged(network.settings, settings) if network else settings)
         self.state.mkdir(exist_ok=True)

@@ -55,6 +55,17 @@ prober_options usual() {
     return out;
 }
 
+TEST(prober, does_not_connect_where_the_egress_policy_does_not_allow) {
+    played_server server({"220 mx\r\n"});
+    prober_options options = usual();
+    options.may_reach = [](const std::string& address) { return address != "127.0.0.1"; };
+    const finding found = prober(options).run({{"127.0.0.1", server.port, 10}}, "example.com");
+    EXPECT_FALSE(found.usable);
+    ASSERT_EQ(found.hosts.front().steps.size(), 2U);
+    EXPECT_EQ(found.hosts.front().steps.back().detail,
+              "the operator's egress policy does not allow connections to 127.0.0.1");
+}
+
 TEST(prober, finds_a_usable_server) {
     played_server server({"220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "550 no\r\n", "250 ok\r\n", "550 no\r\n",
                           "250 ok\r\n", "221 bye\r\n"});

@@ -104,6 +104,23 @@ TEST(configuration, the_sample_says_every_default) {
     EXPECT_EQ(c.limits.unlisted_per_second, d.limits.unlisted_per_second);
 }
 
+TEST(configuration, the_egress_policy_is_asked_with_an_address) {
+    const auto text = [](const std::string& egress) {
+        return "[edge]\nname = \"e.example\"\n[[listener]]\naddress = \"192.0.2.1\"\n" + egress;
+    };
+    const shard::endpoint loopback{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1}, 25};
+    const shard::endpoint other{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7}, 25};
+    const auto usual = parse_configuration(text(""), "e", "/x");
+    ASSERT_TRUE(usual) << usual.error().front();
+    EXPECT_FALSE(usual->relay.may_reach(loopback));
+    EXPECT_TRUE(usual->relay.may_reach(other));
+    const auto opened =
+        parse_configuration(text("[egress]\nallowed = [\"127.0.0.1\"]\ndenied = [\"192.0.2.0/24\"]\n"), "e", "/x");
+    ASSERT_TRUE(opened) << opened.error().front();
+    EXPECT_TRUE(opened->relay.may_reach(loopback));
+    EXPECT_FALSE(opened->relay.may_reach(other));
+}
+
 TEST(configuration, relative_paths_are_relative_to_the_file) {
     const auto parsed =
         parse(std::string("[edge]\nstate = \"state\"\ntables = \"../tables\"\nsocket = \"/run/e.sock\"\n") + listener);

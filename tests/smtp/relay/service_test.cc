@@ -323,6 +323,30 @@ TEST(relay_service, a_route_to_where_the_edge_listens_is_refused) {
     }
 }
 
+TEST(relay_service, no_mail_goes_where_the_egress_policy_does_not_allow) {
+    settings conf = quick_settings();
+    std::mutex mutex;
+    std::string asked;
+    std::string alarm;
+    conf.may_reach = [&](const shard::endpoint& to) {
+        const std::lock_guard lock(mutex);
+        asked = std::to_string(to.address[12]) + "." + std::to_string(to.address[15]);
+        return false;
+    };
+    conf.alarm = [&](std::uint32_t /*route*/, std::string_view text) {
+        const std::lock_guard lock(mutex);
+        alarm = text;
+    };
+    running edge(conf);
+    edge.start();
+    EXPECT_EQ(outcome(edge, make_route(7, {{.host = "localhost", .port = 2025, .priority = 10}})).substr(0, 9),
+              "451 4.4.1");
+    const std::lock_guard lock(mutex);
+    EXPECT_FALSE(asked.empty()) << "it is asked with the address, not with the name";
+    EXPECT_NE(alarm.find("the operator's egress policy does not allow connections to its address"), std::string::npos)
+        << alarm;
+}
+
 /// A gate that a test opens for a server's script.
 class gate {
 public:

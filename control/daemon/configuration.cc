@@ -143,6 +143,40 @@ void read_probe(settings_section section, probe::prober_options& out) {
     }
 }
 
+void read_sync(settings_section section, sync::service_options& out) {
+    section.number("at_once", out.at_once, 1U, 64U);
+    section.number<std::uint32_t>("kept_runs", out.kept_runs, 1, 10'000);
+    section.number<std::uint64_t>("max_items", out.max_items, 0, 100'000'000);
+    section.number<std::uint64_t>("max_addresses", out.max_addresses, 1, 100'000'000);
+}
+
+void read_mail(settings_section section, sync::mail_settings& out) {
+    section.text("host", out.host);
+    section.number<std::uint16_t>("port", out.port, 1, 65535);
+    section.text("from", out.from);
+    section.text("helo", out.helo);
+    if (!out.host.empty() && !is_host_name(out.host) && !process::parse_address(out.host)) {
+        section.error("host",
+                      "it is neither a host name nor an address; write the mail server that takes mail from us");
+    }
+    if (out.helo.empty()) {
+        out.helo = host_name();
+    } else if (!is_host_name(out.helo)) {
+        section.error("helo", "it is not a host name; write the name of this machine");
+    }
+    if (out.from.empty()) {
+        out.from = "postern@" + out.helo;
+        return;
+    }
+    recipients::normal_address parsed;
+    recipients::address_options options;
+    options.allow_utf8 = false;
+    options.allow_bare_postmaster = false;
+    if (!recipients::parse_address(out.from, options, parsed)) {
+        section.error("from", "it is not an e-mail address; write it as \"postern@example.com\"");
+    }
+}
+
 /// Whether this process (or `user`, if it may become another) can make and change files in `folder`.
 void check_folder(const std::string& folder, const char* what, std::vector<std::string>& out) {
     struct stat status {};
@@ -176,12 +210,17 @@ tl::expected<configuration, std::vector<std::string>> parse_configuration(std::s
         read_publish(root.table("publish"), out.publish);
         read_probe(root.table("probe"), out.probe);
         root.table("recent").number<std::uint64_t>("recipients", out.recent_recipients.limit, 0, 100'000'000);
+        read_sync(root.table("sync"), out.syncs);
+        read_mail(root.table("mail"), out.syncs.mail);
+        process::read_egress(root.table("egress"), out.egress);
         constexpr std::array levels{process::level::debug, process::level::info, process::level::warn,
                                     process::level::error};
         std::size_t level = 1;
         root.table("log").choice("level", level, {"debug", "info", "warn", "error"});
         out.log_level = levels.at(level);
         out.api.upload_folder = out.uploads();
+        out.syncs.folder = out.state + "/syncs";
+        out.syncs.key_file = out.state + "/secrets.key";
     }
     std::vector<std::string> errors = settings.finish();
     if (!errors.empty()) {

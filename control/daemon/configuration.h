@@ -7,11 +7,13 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "board/process/egress.h"
 #include "board/process/log.h"
 #include "control/api/http_server.h"
 #include "control/probe/prober.h"
 #include "control/publish/publisher.h"
 #include "control/recent/recent_store.h"
+#include "control/sync/service.h"
 
 namespace postern::daemon {
 
@@ -23,6 +25,8 @@ struct configuration {
     publish::publisher_options publish;
     probe::prober_options probe;
     recent::recent_options recent_recipients;
+    sync::service_options syncs;    ///< complete but for the types and what `main` wires
+    process::egress_policy egress;  ///< for what an organisation may name: its directory servers, webhooks
     process::level log_level = process::level::info;
 
     std::string database() const { return state + "/directory.db"; }

@@ -14,10 +14,12 @@
 #include "control/api/import_jobs.h"
 #include "control/api/inbound.h"
 #include "control/daemon/configuration.h"
+#include "control/daemon/ldap_type.h"
 #include "control/daemon/privileges.h"
 #include "control/directory/domains.h"
 #include "control/directory/store.h"
 #include "control/recent/collector.h"
+#include "control/sync/service.h"
 
 namespace {
 
@@ -69,6 +71,19 @@ void wait_for_signal(directory::store& store, const sigset_t& signals) {
     }
 }
 
+/// Directory sources and their syncs, wired to the publisher and the operator's egress policy.
+directory::result<std::unique_ptr<sync::service>> start_syncs(const daemon::configuration& settings,
+                                                              directory::store& store,
+                                                              const publish::publisher& publisher) {
+    sync::service_options options = settings.syncs;
+    options.types.emplace("ldap", daemon::ldap_type(settings.egress));
+    options.may_reach = [policy = settings.egress](const std::string& address) { return policy.allows(address); };
+    options.wait_in_force = [&publisher](std::uint64_t seq, std::chrono::milliseconds patience) {
+        return publisher.wait_in_force(seq, patience) == publish::in_force::everywhere;
+    };
+    return sync::service::start(store, std::move(options));
+}
+
 int run(const daemon::configuration& settings) {
     process::start_log("postern-control", settings.log_level);
     sigset_t signals;
@@ -115,7 +130,13 @@ int run(const daemon::configuration& settings) {
     if (recent) {
         collector.emplace(**recent, settings.publish.edges);
     }
-    probe::prober prober(settings.probe);
+    const auto syncs = start_syncs(settings, **store, **publisher);
+    if (!syncs) {
+        return cannot_start(syncs.error().text);
+    }
+    probe::prober_options probing = settings.probe;
+    probing.may_reach = [policy = settings.egress](const std::string& address) { return policy.allows(address); };
+    probe::prober prober(std::move(probing));
     const api::daily_probes daily(**store, prober);
     api::service service{**store,
                          **publisher,
@@ -124,7 +145,8 @@ int run(const daemon::configuration& settings) {
                          settings.publish.edges,
                          (*store)->now(),
                          [&server] { return (*server)->counters(); },
-                         recent ? recent->get() : nullptr};
+                         recent ? recent->get() : nullptr,
+                         syncs->get()};
     application.attach(service);
     (*server)->start();
     process::log(process::level::info, "started",
@@ -135,6 +157,7 @@ int run(const daemon::configuration& settings) {
     process::notify_service_manager("READY=1");
     wait_for_signal(**store, signals);
     process::notify_service_manager("STOPPING=1");
+    (*syncs)->end_tests();
     (*server)->stop(stop_grace);
     process::log(process::level::info, "stopped");
     return 0;

@@ -1,5 +1,5 @@
 // The guard before the list: whether what a directory said may be done, or waits for a person. Pure; the rules are in
-// docs/manual ("Syncs").
+// docs/syncs.md.
 //
 // Partial, empty, failed and timed-out results never remove. A complete one removes up to the limits, counted with what
 // the source's syncs removed within 24 hours, against the list as it was at their beginning. Beyond a limit on removals

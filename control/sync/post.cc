@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 
+#include "board/process/egress.h"
 #include "control/sync/notify.h"
 
 namespace postern::sync {
@@ -58,9 +59,14 @@ std::string address_text(const sockaddr* address) {
 
 /// Asked by libcurl for each address before it connects, so a name that leads elsewhere at the second look gains
 /// nothing.
+struct egress_check {
+    const std::function<bool(const std::string&)>& may_reach;
+    std::string refused;  ///< the last address that was not allowed
+};
 curl_socket_t open_allowed(void* context, curlsocktype /*purpose*/, curl_sockaddr* to) {
-    const auto& may_reach = *static_cast<const std::function<bool(const std::string&)>*>(context);
-    if (may_reach && !may_reach(address_text(&to->addr))) {
+    auto& check = *static_cast<egress_check*>(context);
+    if (const std::string address = address_text(&to->addr); check.may_reach && !check.may_reach(address)) {
+        check.refused = address;
         return CURL_SOCKET_BAD;
     }
     return ::socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
@@ -92,7 +98,7 @@ tl::expected<void, std::string> post_webhook(const std::string& url, const std::
         headers.reset(curl_slist_append(headers.release(), ("Postern-Signature: " + signature).c_str()));
     }
     std::size_t answered = 0;
-    auto may = may_reach;
+    egress_check check{may_reach, {}};
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
@@ -103,9 +109,11 @@ tl::expected<void, std::string> post_webhook(const std::string& url, const std::
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &swallow);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answered);
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, &open_allowed);
-    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &may);
+    curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, &check);
     if (const CURLcode code = curl_easy_perform(curl); code != CURLE_OK) {
-        return tl::unexpected("the webhook could not be reached: " + std::string(curl_easy_strerror(code)));
+        return tl::unexpected("the webhook could not be reached: " + (check.refused.empty()
+                                                                          ? std::string(curl_easy_strerror(code))
+                                                                          : process::egress_refusal(check.refused)));
     }
     long status = 0;
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);

@@ -18,6 +18,7 @@
 #include "control/directory/paging.h"
 #include "control/sync/comparison.h"
 #include "control/sync/files.h"
+#include "control/sync/followers.h"
 #include "control/sync/freshness.h"
 #include "control/sync/notify.h"
 #include "control/sync/run_rows.h"
@@ -36,6 +37,7 @@ using std::chrono::milliseconds;
 constexpr milliseconds tick_every{1'000};
 constexpr milliseconds short_patience{1'000};
 constexpr milliseconds decision_patience{10'000};
+constexpr int most_tests = 4;
 
 }  // namespace
 
@@ -47,7 +49,8 @@ public:
           secrets(box),
           environs{secrets, options.types},
           tell(options),
-          work(store, options, environs, tell, totals) {}
+          work(store, options, environs, tell, totals),
+          followed(store, environs, [this](std::uint32_t source) { return begin_heard(source); }) {}
     ~body() { end(); }
     body(const body&) = delete;
     body& operator=(const body&) = delete;
@@ -56,6 +59,7 @@ public:
     void end();
     void put(std::uint64_t run);
     void tick();
+    bool begin_heard(std::uint32_t source);
     directory::result<void> decide(std::uint64_t run, run_state to, const directory::actor& by);
     template <class Item, class Read>
     directory::result<directory::page<Item>> page(std::uint64_t run, std::string_view sql, int what,
@@ -68,6 +72,7 @@ public:
     notifier tell;
     run_totals totals;
     runner work;
+    followers followed;
 
     mutable std::mutex mutex;
     mutable std::condition_variable changed;
@@ -76,6 +81,8 @@ public:
     bool stop = false;
     bool look = false;
     std::vector<std::thread> threads;
+    std::atomic<bool> tests_end{false};
+    std::atomic<int> tests{0};
 
 private:
     void run_worker();
@@ -164,6 +171,7 @@ void service::body::end() {
         each.join();
     }
     threads.clear();
+    followed.end();
     tell.end();
 }
 
@@ -198,6 +206,7 @@ void service::body::run_schedule() {
         look = false;
         hold.unlock();
         tick();
+        followed.look();
         hold.lock();
         changed.wait_for(hold, tick_every, [&] { return stop || look; });
     }
@@ -207,6 +216,20 @@ void service::body::tick() {
     begin_due();
     end_graces();
     look_at_freshness();
+}
+
+/// A sync of a source whose directory told of a change.
+bool service::body::begin_heard(std::uint32_t source) {
+    auto in = store.write({"system", "the directory told of a change"}, short_patience);
+    if (!in) {
+        return false;
+    }
+    const auto run = insert_run(*in, source, false);
+    if (!run || !in->commit()) {
+        return false;
+    }
+    put(*run);
+    return true;
 }
 
 void service::body::begin_due() {
@@ -421,6 +444,13 @@ directory::result<std::uint64_t> service::start_sync(std::uint32_t source, bool 
     return run;
 }
 
+directory::result<std::uint64_t> service::queue_sync(directory::writer& in, std::uint32_t source, bool dry) {
+    return insert_run(in, source, dry);
+}
+void service::begin(std::uint64_t run) {
+    _body->put(run);
+}
+
 directory::result<void> service::cancel(std::uint64_t run, const directory::actor& by) {
     {
         const std::lock_guard hold(_body->mutex);
@@ -482,6 +512,29 @@ directory::result<directory::page<run_problem>> service::problems(std::uint64_t 
             return run_problem{row.as<std::uint64_t>(0), std::string(row.text(1)), std::string(row.text(2)),
                                std::string(row.text(3))};
         });
+}
+
+directory::result<sources::test_report> service::test(const source_order& order) const {
+    const auto type = _body->options.types.find(order.name.substr(0, order.name.find(':')));
+    if (type == _body->options.types.end() || !type->second.test) {
+        return fail(error_kind::invalid, "there is no directory of this type to test", "name");
+    }
+    if (type->second.check) {
+        if (auto good = type->second.check(order); !good) {
+            return tl::unexpected(good.error());
+        }
+    }
+    if (_body->tests.fetch_add(1) >= most_tests) {
+        --_body->tests;
+        return fail(error_kind::busy, "as many tests of connections run as may at a time; try again");
+    }
+    auto report = type->second.test(order, _body->tests_end);
+    --_body->tests;
+    return report;
+}
+
+void service::end_tests() {
+    _body->tests_end.store(true);
 }
 
 void service::look_again() {

@@ -84,6 +84,9 @@ public:
     /// The run's id. `conflict` if a sync of the source is at work (the error's text has its id), `not_found` without
     /// such a source. A dry run changes nothing and leaves a held run as it is.
     directory::result<std::uint64_t> start_sync(std::uint32_t source, bool dry, const directory::actor& by);
+    /// The same in two steps: within the caller's transaction, and once that is committed.
+    static directory::result<std::uint64_t> queue_sync(directory::writer& in, std::uint32_t source, bool dry);
+    void begin(std::uint64_t run);
     /// Ends a run that is queued or fetching; `refused` for one that has gone further.
     directory::result<void> cancel(std::uint64_t run, const directory::actor& by);
     /// Applies what a held run holds. The run is at work again; see `find_run` for its end.
@@ -96,6 +99,12 @@ public:
                                                         const directory::page_request& at) const;
     directory::result<directory::page<run_problem>> problems(std::uint64_t run,
                                                              const directory::page_request& at) const;
+
+    /// Tests the connection of a source, kept or not, with the type that its name begins with. Blocks, a minute at
+    /// most; `busy` while as many tests run as may, `invalid` if the type can't work with the settings.
+    directory::result<sources::test_report> test(const source_order& order) const;
+    /// Ends the tests that run and lets no other begin: before what calls `test` is stopped.
+    void end_tests();
 
     /// After a source was added, changed or removed (and committed): looks at the schedule again.
     void look_again();

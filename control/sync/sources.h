@@ -5,6 +5,7 @@
 // out, but to the type's own code.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "control/directory/store.h"
+#include "control/sources/connection_test.h"
 #include "control/sources/fetch.h"
 #include "control/sync/secrets.h"
 
@@ -33,6 +35,15 @@ struct source_type {
     /// Refuses settings that can't work (`invalid`, with the field); called before they are kept.
     std::function<directory::result<void>(const source_order&)> check;
     std::function<tl::expected<std::unique_ptr<sources::fetcher>, std::string>(const source_order&)> make;
+    /// Whether these settings ask to be told of changes as they happen. Set with `follow`.
+    std::function<bool(const source_order&)> follows;
+    /// Stays connected and calls `changed` whenever the directory is not as it was at `cookie` any more (false: end).
+    /// Returns when the connection ends, or soon after `stop` is set.
+    std::function<sources::fetch_outcome(const source_order&, const std::string& cookie,
+                                         const std::function<bool()>& changed, const std::atomic<bool>& stop)>
+        follow;
+    /// Tests the connection, step by step; blocks, a minute at most, and ends soon after `stop` is set.
+    std::function<sources::test_report(const source_order&, const std::atomic<bool>& stop)> test;
 };
 using source_types = std::map<std::string, source_type, std::less<>>;  ///< by the name's part before ':'
 

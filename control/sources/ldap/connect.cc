@@ -11,6 +11,8 @@
 #include <system_error>
 #include <utility>
 
+#include "board/process/egress.h"
+
 namespace postern::sources::ldap {
 namespace {
 
@@ -99,7 +101,7 @@ result<connected> connect_to(const ldap_settings& settings, const server_address
     for (resolved& each : *found) {
         const std::string where = each.text + " port " + std::to_string(port);
         if (policy && !policy(each.text)) {
-            errors += (errors.empty() ? "" : "; ") + where + ": the operator's policy does not allow connections there";
+            errors += (errors.empty() ? "" : "; ") + process::egress_refusal(each.text);
             continue;
         }
         auto socket = connect_to(each, limits.at_most(settings.connect_timeout_s), limits.stop);

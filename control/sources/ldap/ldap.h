@@ -10,10 +10,9 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
 #include <string_view>
-#include <vector>
 
+#include "control/sources/connection_test.h"
 #include "control/sources/failure.h"
 #include "control/sources/ldap/settings.h"
 
@@ -35,22 +34,8 @@ public:
 fetch_outcome follow(const ldap_settings& settings, const fetch_request& request, follow_sink& into,
                      const std::atomic<bool>& stop, const egress_policy& policy = {});
 
-enum class outcome : std::uint8_t { good, bad, skipped };
-std::string_view to_string(outcome of) noexcept;
-
-struct test_step {
-    std::string server;  ///< "ldaps://dc1.example.com:636"
-    std::string name;    ///< "name", "TCP", "TLS", "bind", "base", "filter", "attributes", "changes"
-    ldap::outcome outcome = ldap::outcome::good;
-    std::string detail;  ///< what was found, or what failed, why, and what to do
-};
-struct test_report {
-    bool good = false;  ///< one server passed every step
-    std::string server;
-    std::vector<test_step> steps;          ///< in order, of each server that was tried
-    std::vector<directory_entry> entries;  ///< up to five, as a sync would take them
-};
-/// Tries the servers in order until one passes, step by step.
+/// Tries the servers in order until one passes, step by step: "name", "TCP", "TLS", "bind", "base", "filter",
+/// "attributes", "changes".
 test_report test_connection(const ldap_settings& settings, const std::atomic<bool>& stop,
                             const egress_policy& policy = {});
 

@@ -12,6 +12,8 @@
 namespace postern::sources::ldap {
 namespace {
 
+using outcome = enum test_step::outcome;
+
 constexpr std::size_t most_looked_at = 100;
 constexpr std::size_t most_shown = 5;
 
@@ -185,18 +187,6 @@ private:
 };
 
 }  // namespace
-
-std::string_view to_string(outcome of) noexcept {
-    switch (of) {
-        case outcome::good:
-            return "good";
-        case outcome::bad:
-            return "bad";
-        case outcome::skipped:
-            return "skipped";
-    }
-    return "";
-}
 
 test_report test_connection(const ldap_settings& settings, const std::atomic<bool>& stop, const egress_policy& policy) {
     test_report report;

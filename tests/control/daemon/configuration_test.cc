@@ -44,6 +44,38 @@ TEST(control_configuration, the_sample_has_every_key_with_its_default) {
     EXPECT_EQ(sample->api.upload_limit, empty->api.upload_limit);
     EXPECT_EQ(sample->probe.helo, empty->probe.helo);
     EXPECT_EQ(sample->probe.own_listeners.size(), empty->probe.own_listeners.size());
+    EXPECT_EQ(sample->syncs.at_once, empty->syncs.at_once);
+    EXPECT_EQ(sample->syncs.kept_runs, empty->syncs.kept_runs);
+    EXPECT_EQ(sample->syncs.max_items, empty->syncs.max_items);
+    EXPECT_EQ(sample->syncs.max_addresses, empty->syncs.max_addresses);
+    EXPECT_EQ(sample->syncs.mail.host, empty->syncs.mail.host);
+    EXPECT_EQ(sample->syncs.mail.port, empty->syncs.mail.port);
+    EXPECT_EQ(sample->syncs.mail.from, empty->syncs.mail.from);
+}
+
+TEST(control_configuration, syncs_keep_their_files_in_the_state_folder_and_notices_have_a_sender) {
+    const auto read = parse_configuration(
+        "[control]\nstate = \"/s\"\n[sync]\nat_once = 3\n[mail]\nhost = \"::1\"\nport = 587\nhelo = \"c.example\"\n",
+        "c", "/x");
+    ASSERT_TRUE(read) << read.error().front();
+    EXPECT_EQ(read->syncs.folder, "/s/syncs");
+    EXPECT_EQ(read->syncs.key_file, "/s/secrets.key");
+    EXPECT_EQ(read->syncs.at_once, 3U);
+    EXPECT_EQ(read->syncs.mail.host, "::1");
+    EXPECT_EQ(read->syncs.mail.port, 587);
+    EXPECT_EQ(read->syncs.mail.from, "postern@c.example");
+}
+
+TEST(control_configuration, the_egress_policy_is_the_operators) {
+    const auto read =
+        parse_configuration("[egress]\nallowed = [\"127.0.0.1\"]\ndenied = [\"198.51.100.0/24\"]\n", "c", "/x");
+    ASSERT_TRUE(read) << read.error().front();
+    EXPECT_TRUE(read->egress.allows("127.0.0.1"));
+    EXPECT_FALSE(read->egress.allows("127.0.0.2"));
+    EXPECT_FALSE(read->egress.allows("198.51.100.7"));
+    EXPECT_TRUE(has(first_error("[egress]\ndenied = [\"10.0.0.1/8\"]\n"), "is not a network"));
+    EXPECT_TRUE(has(first_error("[mail]\nhost = \"a b\"\n"), "neither a host name nor an address"));
+    EXPECT_TRUE(has(first_error("[mail]\nfrom = \"nobody\"\n"), "not an e-mail address"));
 }
 
 TEST(control_configuration, relative_paths_are_beside_the_file) {

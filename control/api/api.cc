@@ -220,6 +220,9 @@ answer<response> api_application::write(write_handler handler, call& of) {
     if (!seq) {
         return failure(seq);
     }
+    if (of.after_commit) {
+        of.after_commit();
+    }
     made->fields.emplace_back("Postern-Change", std::to_string(*seq));
     if (wait) {
         const bool everywhere =

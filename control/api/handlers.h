@@ -80,6 +80,28 @@ answer<response> get_readiness(service&, call&);
 answer<response> get_what_if(service&, call&);
 answer<response> ask_what_if(service&, call&);
 
+// handlers_sources.cc
+answer<response> list_sources(service&, directory::reader&, call&);
+answer<response> add_source(service&, directory::writer&, call&);
+answer<response> get_source(service&, directory::reader&, call&);
+answer<response> edit_source(service&, directory::writer&, call&);
+answer<response> remove_source(service&, directory::writer&, call&);
+answer<response> list_source_presets(service&, call&);
+answer<response> test_source(service&, call&);
+answer<response> test_new_source(service&, call&);
+
+// handlers_syncs.cc
+answer<response> begin_sync(service&, directory::writer&, call&);
+answer<response> list_syncs(service&, directory::reader&, call&);
+answer<response> get_sync(service&, directory::reader&, call&);
+answer<response> list_sync_changes(service&, call&);
+answer<response> list_sync_problems(service&, call&);
+answer<response> cancel_sync(service&, call&);
+answer<response> approve_sync(service&, call&);
+answer<response> discard_sync(service&, call&);
+answer<response> preview_restore(service&, call&);
+answer<response> apply_restore(service&, directory::writer&, call&);
+
 // metrics.cc, status_page.cc
 answer<response> get_metrics(service&, call&);
 answer<response> get_status_page(service&, call&);

@@ -5,7 +5,7 @@
 
 #include "board/process/version.h"
 #include "control/api/edge_query.h"
-#include "control/api/encode.h"
+#include "control/api/exposition.h"
 #include "control/api/handlers.h"
 #include "control/directory/domains.h"
 #include "control/recent/recent_store.h"
@@ -16,17 +16,6 @@ namespace {
 constexpr std::chrono::milliseconds edge_patience{1'000};
 constexpr std::uint32_t domains_a_page = 1000;
 
-std::string label(std::string_view value) {
-    std::string out;
-    for (const char c : printable_utf8(value)) {
-        if (c == '\\' || c == '"') {
-            out += '\\';
-        }
-        out += c;
-    }
-    return out;
-}
-
 /// A name that Prometheus takes; what an edge calls a counter is not ours to trust.
 std::string metric_name(std::string_view name) {
     std::string out;
@@ -36,29 +25,6 @@ std::string metric_name(std::string_view name) {
     }
     return out;
 }
-
-class exposition {
-public:
-    void head(std::string_view name, std::string_view type, std::string_view help) {
-        _text += "# HELP " + std::string(name) + " " + std::string(help) + "\n# TYPE " + std::string(name) + " " +
-                 std::string(type) + "\n";
-    }
-    void value(std::string_view name, std::string_view labels, std::uint64_t number) {
-        _text += std::string(name);
-        if (!labels.empty()) {
-            _text += "{" + std::string(labels) + "}";
-        }
-        _text += " " + std::to_string(number) + "\n";
-    }
-    void one(std::string_view name, std::string_view type, std::string_view help, std::uint64_t number) {
-        head(name, type, help);
-        value(name, "", number);
-    }
-    std::string take() { return std::move(_text); }
-
-private:
-    std::string _text;
-};
 
 void add_edges(const service& with, const publish::publisher_status& status, exposition& out) {
     out.head("postern_edge_generation", "gauge", "Generation in force at the edge.");
@@ -178,6 +144,9 @@ answer<response> get_metrics(service& with, call& of) {
         out.one("postern_recent_events_total", "counter", "Recipients told by the edges.", seen->events);
         out.one("postern_recent_dropped_total", "counter", "Recent recipients dropped over the limit.", seen->dropped);
         out.one("postern_recent_lost_total", "counter", "Recipients that the edges overwrote or missed.", seen->lost);
+    }
+    if (const auto added = add_sync_metrics(with, out); !added) {
+        return failure(added);
     }
     add_edges(with, status, out);
     response made;

@@ -85,6 +85,25 @@ const auto table = std::to_array<route>({
     {get, "/v1/imports/{import}/errors", reader, none, list_import_errors},
     {get, "/v1/exports", reader, none, export_mailboxes},
 
+    {get, "/v1/source-presets", reader, none, list_source_presets},
+    {get, "/v1/sources", reader, none, list_sources},
+    {post, "/v1/sources", admin, memory, add_source},
+    {post, "/v1/sources/test", admin, memory, test_new_source},
+    {get, "/v1/sources/{source}", reader, none, get_source},
+    {patch, "/v1/sources/{source}", admin, memory, edit_source},
+    {del, "/v1/sources/{source}", admin, none, remove_source},
+    {post, "/v1/sources/{source}/test", operates, none, test_source},
+    {post, "/v1/sources/{source}/sync", operates, memory, begin_sync},
+    {get, "/v1/syncs", reader, none, list_syncs},
+    {get, "/v1/syncs/{sync}", reader, none, get_sync},
+    {get, "/v1/syncs/{sync}/changes", reader, none, list_sync_changes},
+    {get, "/v1/syncs/{sync}/problems", reader, none, list_sync_problems},
+    {post, "/v1/syncs/{sync}/cancel", operates, none, cancel_sync},
+    {post, "/v1/syncs/{sync}/approve", operates, none, approve_sync},
+    {post, "/v1/syncs/{sync}/discard", operates, none, discard_sync},
+    {get, "/v1/restore", reader, none, preview_restore},
+    {post, "/v1/restore", admin, memory, apply_restore},
+
     {get, "/v1/tokens", admin, none, list_tokens},
     {post, "/v1/tokens", admin, memory, add_token},
     {get, "/v1/tokens/{token}", admin, none, get_token},
@@ -127,9 +146,11 @@ bool may_wait(const route& of) {
         return true;
     }
     const auto* const plain = std::get_if<plain_handler>(&of.handler);
-    return plain != nullptr && (*plain == &probe_inbound_server || *plain == &explain || *plain == &get_metrics ||
-                                *plain == &export_mailboxes || *plain == &get_readiness || *plain == &get_what_if ||
-                                *plain == &ask_what_if);
+    return plain != nullptr &&
+           (*plain == &probe_inbound_server || *plain == &explain || *plain == &get_metrics ||
+            *plain == &export_mailboxes || *plain == &get_readiness || *plain == &get_what_if ||
+            *plain == &ask_what_if || *plain == &test_source || *plain == &test_new_source || *plain == &cancel_sync ||
+            *plain == &approve_sync || *plain == &discard_sync || *plain == &preview_restore);
 }
 
 }  // namespace postern::api

@@ -22,6 +22,10 @@ namespace postern::recent {
 class recent_store;
 }
 
+namespace postern::sync {
+class service;
+}
+
 namespace postern::api {
 
 class import_jobs;
@@ -36,11 +40,13 @@ struct service {
     directory::timestamp started = 0;
     std::function<server_counters()> http_counters;
     recent::recent_store* recent = nullptr;  ///< null: not kept
+    sync::service* syncs = nullptr;          ///< null: there are no directory sources
 };
 
 struct call {
     const request& asked;
     query parameters;
+    std::function<void()> after_commit{};  ///< set by a write handler: what waits for its transaction
 
     const std::string& argument(std::size_t at) const { return asked.arguments.at(at); }
 };

@@ -19,6 +19,7 @@
 #include "control/api/encode.h"
 #include "control/api/import_jobs.h"
 #include "control/directory/tokens.h"
+#include "control/sync/service.h"
 
 namespace postern::api {
 
@@ -38,11 +39,21 @@ public:
         auto publisher = publish::publisher::start(*_store, options);
         EXPECT_TRUE(publisher) << (publisher ? "" : publisher.error().text);
         _publisher = std::move(*publisher);
-        _service.reset(new service{*_store, *_publisher, *_imports, _prober, {}, _store->now(), {}});
+        sync::service_options syncs;
+        syncs.folder = _folder + "/syncs";
+        syncs.key_file = _folder + "/secrets.key";
+        syncs.scheduled = false;
+        syncs.types.emplace("test", test_type());
+        auto started = sync::service::start(*_store, std::move(syncs));
+        EXPECT_TRUE(started) << (started ? "" : started.error().text);
+        _syncs = std::move(*started);
+        _service.reset(
+            new service{*_store, *_publisher, *_imports, _prober, {}, _store->now(), {}, nullptr, _syncs.get()});
         application.attach(*_service);
         admin = make_token("admin", directory::role::admin);
     }
     ~rig() {
+        _syncs.reset();
         _publisher.reset();
         _imports.reset();
         _store.reset();
@@ -93,6 +104,10 @@ public:
         return ask(method::post, target, body, std::move(more));
     }
 
+    /// What sources of the type "test" find in their directory.
+    std::vector<sources::directory_entry> directory_has;
+    sync::service& syncs() { return *_syncs; }
+
     const std::string& folder() const { return _folder; }
     directory::store& store() { return *_store; }
 
@@ -100,11 +115,51 @@ public:
     std::string admin;
 
 private:
+    class fetcher final : public sources::fetcher {
+    public:
+        explicit fetcher(const rig& of) : _of(of) {}
+        sources::fetch_outcome fetch(const sources::fetch_request& /*request*/, sources::entry_sink& into,
+                                     const std::atomic<bool>& /*stop*/) override {
+            sources::fetch_outcome out;
+            for (sources::directory_entry each : _of.directory_has) {
+                ++out.read;
+                into.entry(std::move(each));
+            }
+            out.end = sources::fetch_outcome::end::complete;
+            out.server = "test://directory";
+            return out;
+        }
+
+    private:
+        const rig& _of;
+    };
+    sync::source_type test_type() {
+        sync::source_type out;
+        out.check = [](const sync::source_order& order) -> directory::result<void> {
+            if (order.settings.find("\"bad\"") != std::string::npos) {
+                return directory::fail(directory::error_kind::invalid, "it is bad", "settings/base");
+            }
+            return {};
+        };
+        out.make = [this](const sync::source_order& /*order*/) { return std::make_unique<fetcher>(*this); };
+        out.test = [this](const sync::source_order& order, const std::atomic<bool>& /*stop*/) {
+            sources::test_report report;
+            report.good = order.secret == R"({"password":"right"})";
+            report.steps.push_back({"test://directory", "bind",
+                                    report.good ? sources::test_step::outcome::good : sources::test_step::outcome::bad,
+                                    "as it is"});
+            report.entries = directory_has;
+            return report;
+        };
+        return out;
+    }
+
     std::string _folder;
     std::unique_ptr<directory::store> _store;
     std::unique_ptr<import_jobs> _imports;
     std::unique_ptr<publish::publisher> _publisher;
     probe::prober _prober{{}};
+    std::unique_ptr<sync::service> _syncs;
     std::unique_ptr<service> _service;
 };
 

@@ -12,6 +12,8 @@ void add_domain_commands(CLI::App& to, context& with);   ///< domain, domain ali
 void add_inbound_commands(CLI::App& to, context& with);  ///< inbound
 void add_list_commands(CLI::App& to, context& with);     ///< mailbox, alias, group
 void add_import_commands(CLI::App& to, context& with);   ///< import, export
+void add_source_commands(CLI::App& to, context& with);   ///< source
+void add_sync_commands(CLI::App& to, context& with);     ///< sync, restore
 void add_system_commands(CLI::App& to, context& with);   ///< explain, status, token, history, generations
 
 /// `posternctl domain ready`, `what-if`, `recent`.

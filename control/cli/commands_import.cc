@@ -70,12 +70,6 @@ std::uint64_t number_of(const object& from, std::string_view name) {
     return found != nullptr && found->is_number() ? found->to_number<std::uint64_t>(error) : 0;
 }
 
-const object& member_of(const object& from, std::string_view name) {
-    static const object none;
-    const boost::json::value* const found = from.if_contains(name);
-    return found != nullptr && found->is_object() ? found->get_object() : none;
-}
-
 /// Looks at the import until it has left the states that pass by themselves.
 object watch(context& with, const std::string& path, progress_bar& bar) {
     while (true) {
@@ -86,7 +80,7 @@ object watch(context& with, const std::string& path, progress_bar& bar) {
             bar.clear();
             return now;
         }
-        const object& progress = member_of(now, "progress");
+        const object& progress = object_of(now, "progress");
         const std::string stage = text_of(progress, "stage");
         bar.show(state == "waiting" || state == "queued" ? state : stage, number_of(progress, "octets"),
                  number_of(now, "size"), text_of(progress, "rows") + " rows");
@@ -95,8 +89,8 @@ object watch(context& with, const std::string& path, progress_bar& bar) {
 }
 
 void print_report(const object& of) {
-    const object& report = member_of(of, "report");
-    const object& guess = member_of(report, "guess");
+    const object& report = object_of(of, "report");
+    const object& guess = object_of(report, "guess");
     if (report.empty()) {
         return;
     }
@@ -111,7 +105,7 @@ void print_report(const object& of) {
 }
 
 void print_errors(context& with, const std::string& path, const object& of) {
-    const std::uint64_t total = number_of(member_of(of, "report"), "errors_total");
+    const std::uint64_t total = number_of(object_of(of, "report"), "errors_total");
     if (total == 0) {
         return;
     }
@@ -213,7 +207,7 @@ void run_import(context& with, const import_options& of) {
     if (state != "applied" && state != "previewed") {
         throw stop{status::refused};
     }
-    if (number_of(member_of(now, "report"), "invalid") != 0) {
+    if (number_of(object_of(now, "report"), "invalid") != 0) {
         throw stop{status::bad_rows};
     }
 }

@@ -26,18 +26,6 @@ target path_of(const recent_options& of, const char* what) {
     return target("/v1/domains/" + encoded(of.domain) + "/" + what);
 }
 
-const array& items_of(const object& from, std::string_view name) {
-    static const array none;
-    const boost::json::value* const found = from.if_contains(name);
-    return found != nullptr && found->is_array() ? found->get_array() : none;
-}
-
-const object& object_of(const object& from, std::string_view name) {
-    static const object none;
-    const boost::json::value* const found = from.if_contains(name);
-    return found != nullptr && found->is_object() ? found->get_object() : none;
-}
-
 void print_addresses(const array& rows) {
     print_table(rows, {{"address", "ADDRESS"},
                        {"times", "TIMES"},
@@ -50,7 +38,7 @@ void print_refused(const object& of) {
     std::cout << text_of(of, "recipients") << " recipients since " << text_of(of, "since") << ": "
               << text_of(of, "taken") << " on the list, " << text_of(of, "refused") << " would be refused, "
               << text_of(of, "missed") << " of them accepted by the mail server\n";
-    const array& rows = items_of(of, "addresses");
+    const array& rows = array_of(of, "addresses");
     if (!rows.empty()) {
         print_addresses(rows);
     }
@@ -63,16 +51,16 @@ void show_readiness(context& with, const recent_options& of) {
     with.show(found, [&] {
         std::cout << text_of(found, "domain") << " is " << (text_of(found, "ready") == "yes" ? "ready" : "not ready")
                   << " for enforce (now in " << text_of(found, "mode") << ")\n";
-        for (const boost::json::value& each : items_of(found, "reasons")) {
+        for (const boost::json::value& each : array_of(found, "reasons")) {
             std::cout << "against it: " << text_of(each.as_object(), "text") << '\n';
         }
-        for (const boost::json::value& each : items_of(found, "warnings")) {
+        for (const boost::json::value& each : array_of(found, "warnings")) {
             std::cout << "look at: " << text_of(each.as_object(), "text") << '\n';
         }
         const object& list = object_of(found, "list");
         std::cout << "list: " << text_of(list, "addresses") << " addresses, last changed "
                   << text_of(found, "list_changed") << '\n';
-        for (const boost::json::value& each : items_of(found, "sources")) {
+        for (const boost::json::value& each : array_of(found, "sources")) {
             std::cout << "source: " << text_of(each.as_object(), "name") << " asserts "
                       << text_of(each.as_object(), "addresses") << '\n';
         }

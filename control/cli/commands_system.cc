@@ -11,18 +11,6 @@ namespace {
 using boost::json::array;
 using boost::json::object;
 
-const array& array_of(const object& from, std::string_view name) {
-    static const array none;
-    const boost::json::value* const found = from.if_contains(name);
-    return found != nullptr && found->is_array() ? found->get_array() : none;
-}
-
-const object& object_of(const object& from, std::string_view name) {
-    static const object none;
-    const boost::json::value* const found = from.if_contains(name);
-    return found != nullptr && found->is_object() ? found->get_object() : none;
-}
-
 void explain(context& with, const std::string& address, const std::string& at) {
     target from("/v1/explain");
     const object found = with.get(from.add("address", address).add_if("at", at));

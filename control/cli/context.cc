@@ -225,6 +225,18 @@ void context::say(const std::string& line) const {
     }
 }
 
+const boost::json::array& array_of(const boost::json::object& from, std::string_view name) {
+    static const boost::json::array none;
+    const boost::json::value* const found = from.if_contains(name);
+    return found != nullptr && found->is_array() ? found->get_array() : none;
+}
+
+const boost::json::object& object_of(const boost::json::object& from, std::string_view name) {
+    static const boost::json::object none;
+    const boost::json::value* const found = from.if_contains(name);
+    return found != nullptr && found->is_object() ? found->get_object() : none;
+}
+
 std::string text_of(const boost::json::object& from, std::string_view name) {
     const boost::json::value* const found = from.if_contains(name);
     return found == nullptr ? std::string() : scalar(*found);

@@ -80,6 +80,9 @@ private:
     std::string _in_force;
 };
 
+/// Members that are an array or an object; an empty one for anything else.
+const boost::json::array& array_of(const boost::json::object& from, std::string_view name);
+const boost::json::object& object_of(const boost::json::object& from, std::string_view name);
 std::string text_of(const boost::json::object& from, std::string_view name);  ///< any scalar as text; "" for null
 /// Columns of members with their titles, aligned.
 void print_table(const boost::json::array& rows, const std::vector<std::pair<std::string, std::string>>& columns);

@@ -32,6 +32,8 @@ int main(int argc, char** argv) {
     cli::add_inbound_commands(program, with);
     cli::add_list_commands(program, with);
     cli::add_import_commands(program, with);
+    cli::add_source_commands(program, with);
+    cli::add_sync_commands(program, with);
     cli::add_system_commands(program, with);
 
     try {

@@ -2,14 +2,13 @@
 
 import json
 import re
-import socket
-import threading
 import time
 
 import pytest
 from certificates import Authority
 from ldap_fetch import Running, fetch, run
 from postern import free_port
+from tcp_relay import Relay
 from slapd import ACCOUNT, ADMIN, BASE, PASSWORD, Slapd, entry, people, person
 
 SHARED, USER, LIST, RESOURCE = 1, 0, 3, 2
@@ -281,52 +280,12 @@ def test_nobody_listens(server):
     assert_failed(get(server, servers=[f"127.0.0.1:{free_port()}"]), "failed", "TCP", "Connection refused", "see whether the server runs")
 
 
-class Silent:
-    """Accepts connections and relays them to `to` for so many octets of answers; then, or without `to`, is silent for ever."""
-
-    def __init__(self, to=None, octets=0):
-        self.to, self.octets = to, octets
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.kept = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            self.kept.append(client)
-            if self.to:
-                server = socket.create_connection(("127.0.0.1", self.to))
-                self.kept.append(server)
-                threading.Thread(target=self.pump, args=(client, server, 1 << 60), daemon=True).start()
-                threading.Thread(target=self.pump, args=(server, client, self.octets), daemon=True).start()
-
-    @staticmethod
-    def pump(source, sink, left):
-        try:
-            while left > 0:
-                block = source.recv(min(65536, left))
-                if not block:
-                    return
-                sink.sendall(block)
-                left -= len(block)
-        except OSError:
-            return
-
-    def close(self):
-        for each in [self.listener, *self.kept]:
-            each.close()
-
-
 @pytest.fixture
 def silent():
     made = []
 
     def make(*words, **options):
-        made.append(Silent(*words, **options))
+        made.append(Relay(*words, **options))
         return made[-1]
 
     yield make

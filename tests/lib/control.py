@@ -7,6 +7,7 @@
 
 import http.client
 import json
+import os
 import pathlib
 import ssl
 import subprocess
@@ -31,6 +32,7 @@ class Control(Program):
             "control": {"state": str(self.state), "tables": str(self.tables), "edges": [str(each) for each in edges]},
             "api": {"address": "127.0.0.1", "port": self.port},
             "probe": {"helo": "control.example.com", "own_names": ["edge.example.com"], "own_listeners": list(own_listeners)},
+            "egress": {"allowed": ["127.0.0.0/8"]},
             "log": {"level": "debug"},
         }, settings)
         self.configure()
@@ -42,6 +44,10 @@ class Control(Program):
 
     def arguments(self):
         return ["--config", self.configuration]
+
+    def environment(self):
+        # Debian's libldap on GnuTLS never frees a client certificate's key.
+        return dict(os.environ, LSAN_OPTIONS=f"suppressions={pathlib.Path(__file__).parent}/ldap_fetch.supp:print_suppressions=0")
 
     @property
     def url(self):

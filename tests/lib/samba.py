@@ -5,9 +5,12 @@
         got = fetch(dc.settings(), password=dc.password, prefix=dc.inside)
 """
 
+import ctypes
 import os
 import pathlib
+import socket
 import subprocess
+import threading
 import time
 
 from certificates import Authority
@@ -85,6 +88,28 @@ class DomainController:
                 self.process.kill()
                 self.process.wait()
         subprocess.run(["ip", "netns", "del", self.namespace], check=False)
+
+    def connect(self, port):
+        """A connection to a port of the namespace's 127.0.0.1 from this one."""
+        made = []
+
+        def inside():
+            # A thread is in a network namespace of its own choice, and its sockets stay there.
+            with open(f"/run/netns/{self.namespace}", "rb") as space:
+                if ctypes.CDLL(None, use_errno=True).setns(space.fileno(), 0x40000000) != 0:
+                    made.append(OSError(ctypes.get_errno(), "setns"))
+                    return
+            try:
+                made.append(socket.create_connection(("127.0.0.1", port)))
+            except OSError as error:
+                made.append(error)
+
+        thread = threading.Thread(target=inside)
+        thread.start()
+        thread.join()
+        if isinstance(made[0], OSError):
+            raise made[0]
+        return made[0]
 
     def _client(self, program, *words, **options):
         environment = dict(os.environ, LDAPTLS_CACERT=str(self.authority.file))

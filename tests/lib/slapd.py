@@ -60,7 +60,12 @@ class Slapd(Program):
         self.certificate, self.key = self.authority.issue("server", expired=expired)
         self.conf = self.folder / "slapd.conf"
         (self.folder / "db").mkdir(exist_ok=True)
-        log = "syncprov-sessionlog 100000\n" if session_log else ""
+        self._log = "syncprov-sessionlog 100000\n" if session_log else ""
+        self.set_up(directives, database)
+        self.load(top(*units) + ldif)
+
+    def set_up(self, directives="", database="", certificate=None, key=None):
+        """Writes slapd.conf, for the next start; the tree stays."""
         self.conf.write_text(f"""include /etc/ldap/schema/core.schema
 include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
@@ -70,8 +75,8 @@ moduleload back_mdb.la
 moduleload syncprov.la
 pidfile {self.folder}/slapd.pid
 TLSCACertificateFile {self.authority.file}
-TLSCertificateFile {self.certificate}
-TLSCertificateKeyFile {self.key}
+TLSCertificateFile {certificate or self.certificate}
+TLSCertificateKeyFile {key or self.key}
 {directives}
 database mdb
 suffix "{BASE}"
@@ -84,8 +89,13 @@ index objectClass,entryUUID,entryCSN eq
 index mail pres
 {database or f'limits dn.exact="{ACCOUNT}" size=unlimited time=unlimited'}
 overlay syncprov
-{log}""")
-        self.load(top(*units) + ldif)
+{self._log}""")
+
+    def restart(self, **conf):
+        """With another slapd.conf on the same tree."""
+        self.kill()
+        self.set_up(**conf)
+        self.start()
 
     def load(self, ldif):
         file = self.folder / "tree.ldif"
@@ -109,9 +119,9 @@ overlay syncprov
     def __exit__(self, *_):
         self.kill()
 
-    def modify(self, ldif):
+    def modify(self, ldif, *options):
         """Changes by LDIF (changetype: …), as the administrator."""
-        done = subprocess.run(["ldapmodify", "-x", "-H", f"ldap://127.0.0.1:{self.port}", "-D", ADMIN, "-w", PASSWORD], input=ldif, text=True,
+        done = subprocess.run(["ldapmodify", *options, "-x", "-H", f"ldap://127.0.0.1:{self.port}", "-D", ADMIN, "-w", PASSWORD], input=ldif, text=True,
                               capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
 

@@ -1,0 +1,74 @@
+"""A TCP relay between a client and a server of tests that falls silent at a place of the test's choice."""
+
+import socket
+import threading
+
+
+class Relay:
+    """Accepts connections and relays them to `to` for so many octets of answers; then, or without `to`, is silent for ever.
+
+    `reached` is set when the octets are used up; `open()` lets all through from now on; `cut()` ends the connections; `connect` makes the
+    connection to the server (in another network namespace, say).
+    """
+
+    def __init__(self, to=None, octets=0, connect=None):
+        self.to, self.octets = to, octets
+        self.reached = threading.Event()
+        self._connect = connect or (lambda port: socket.create_connection(("127.0.0.1", port)))
+        self._opened = threading.Event()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.kept = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+                self.kept.append(client)
+                if self.to:
+                    server = self._connect(self.to)
+                    self.kept.append(server)
+                    threading.Thread(target=self._pump, args=(client, server, None), daemon=True).start()
+                    threading.Thread(target=self._pump, args=(server, client, self.octets), daemon=True).start()
+            except OSError:
+                return
+
+    def _pump(self, source, sink, left):
+        try:
+            while True:
+                if left == 0:
+                    self.reached.set()
+                    self._opened.wait()
+                    left = None
+                block = source.recv(65536 if left is None else min(65536, left))
+                if not block:
+                    sink.shutdown(socket.SHUT_WR)
+                    return
+                sink.sendall(block)
+                left = None if left is None else left - len(block)
+        except OSError:
+            return
+
+    def open(self):
+        self.octets = None
+        self._opened.set()
+
+    def cut(self):
+        for each in self.kept:
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self):
+        self._opened.set()
+        for each in [self.listener, *self.kept]:
+            each.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.cut()
+        self.close()

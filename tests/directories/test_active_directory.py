@@ -7,16 +7,15 @@ import time
 
 import pytest
 from ldap_fetch import fetch, run
-from samba import BASE, USERS, DomainController, unit, user
+from samba import BASE, USERS, unit, user
 
 MANY = 1600  # more values than Active Directory gives at once
 
 
 @pytest.fixture(scope="module")
-def dc(tmp_path_factory):
-    with DomainController(tmp_path_factory.mktemp("samba")) as running:
-        running.add(unit("Outside"))
-        yield running
+def dc(domain_controller):
+    domain_controller.add(unit("Outside"))
+    return domain_controller
 
 
 def get(dc, cookie="", **changes):

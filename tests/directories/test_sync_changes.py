@@ -2,6 +2,7 @@
 the next sync and shown item by item, by posternctl."""
 
 import contextlib
+from datetime import datetime
 
 import pytest
 import samba
@@ -17,10 +18,8 @@ class Tree:
 
     odd = ("ada", "bob", "info", "leaver")
 
-    def __init__(self, server, base, ou, person, unit, settings, incremental, moves):
-        self.server, self.base, self.ou, self.person, self.unit = server, base, ou, person, unit
-        self.settings = settings
-        self.incremental = incremental
+    def __init__(self, server, ou, settings, moves):
+        self.server, self.ou, self.settings = server, ou, settings
         self.moves = moves  # whether changes tell of a renamed OU
 
     def dn(self, name, ou=None):
@@ -34,25 +33,25 @@ def openldap(tmp_path, full):
     people += slapd.person("ada", proxyAddresses=["smtp:helpdesk@example.com"]) + slapd.person("bob") + slapd.person("leaver")
     people += slapd.person("info", msExchRecipientTypeDetails="4")
     with slapd.Slapd(tmp_path / "slapd", people) as server:
-        yield Tree(server, slapd.BASE, f"ou=people,{slapd.BASE}", slapd.person, slapd.entry, server.settings(), True, False), count
+        yield Tree(server, f"ou=people,{slapd.BASE}", server.settings(), False), count
 
 
 @pytest.fixture
-def active_directory(tmp_path, full):
+def active_directory(domain_controller, full):
     count = 10_000 if full else 60
-    with samba.DomainController(tmp_path) as dc:
-        ou = f"OU=Office,{samba.BASE}"
-        dc.add(samba.unit("Office") + "".join(
-            samba.user(f"user{number:06d}", ou, proxyAddresses=[f"smtp:u{number}@example.com"]) for number in range(count)))
-        dc.add(samba.user("ada", ou, proxyAddresses=["smtp:helpdesk@example.com"]) + samba.user("bob", ou) + samba.user("leaver", ou)
-               + samba.user("info", ou))
-        with Relay(636, octets=None, connect=dc.connect) as relay:
-            yield Tree(dc, samba.BASE, ou, samba.user, samba.unit, dc.settings(servers=[f"127.0.0.1:{relay.port}"]), True, True), count
+    dc = domain_controller
+    base = f"OU=Follow,{samba.BASE}"
+    ou = f"OU=Office,{base}"
+    dc.add(samba.unit("Follow") + samba.unit("Office", base) + "".join(
+        samba.user(f"user{number:06d}", ou, proxyAddresses=[f"smtp:u{number}@example.com"]) for number in range(count)))
+    dc.add(samba.user("ada", ou, proxyAddresses=["smtp:helpdesk@example.com"]) + samba.user("bob", ou) + samba.user("leaver", ou)
+           + samba.user("info", ou))
+    with Relay(636, octets=None, connect=dc.connect) as relay:
+        yield Tree(dc, ou, dc.settings(servers=[f"127.0.0.1:{relay.port}"], base=base), True), count
 
 
 def seconds(run, begin, end):
     """Between two times that the API shows, in seconds."""
-    from datetime import datetime
     parse = lambda text: datetime.fromisoformat(text.replace("Z", "+00:00"))
     return (parse(run[end]) - parse(run[begin])).total_seconds()
 
@@ -119,7 +118,7 @@ def follow_all_changes(tmp_path, tree, count, facts):
         run = system.good_sync("head")
         if not tree.moves:
             assert not run["whole"] and run["counts"]["moved"] == 0, "OpenLDAP tells nothing of it"
-            words.append(f"OU renamed {times(run)} by changes, which tell nothing of it,")
+            words.append(f"OU renamed {times(run)} by changes, which tell nothing of it")
             system.ctl("source", "set", "head", "--changes", "none")
             run = system.good_sync("head")
         counts = run["counts"]

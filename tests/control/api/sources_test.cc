@@ -1,6 +1,8 @@
 // Directory sources, syncs and restores over the API, with a directory in memory.
 #include <gtest/gtest.h>
 
+#include <boost/json/serialize.hpp>
+
 #include "tests/control/api/rig.h"
 
 namespace postern::api {

@@ -30,19 +30,28 @@ void check_pmd(visit& of) {
     }
 }
 
-/// Receive queues that the kernel's driver has on the interface, against the shards. Those of a device that Postern is
-/// to have for itself are as many as it has.
+/// Queues that are asked for, against those that the kernel's driver has on the interface; without a wish there are as
+/// many as the device has, and the other shards get their frames from the first ones.
 void check_queues(visit& of, const machine::interface& interface, bool shared) {
-    if (interface.queues == 0 || of.shards <= interface.queues) {
+    const std::uint32_t wanted = of.want.edge.queues;
+    if (interface.queues == 0 || std::max(wanted, of.shards) <= interface.queues) {
         return;
     }
     const std::string count = std::to_string(interface.queues);
-    of.add(severity::error, "queues",
-           interface.name + " has " + count + (interface.queues == 1 ? " queue, and " : " queues, and ") +
-               std::to_string(of.shards) + " shards want one each; write edge.shards = " + count +
-               (shared ? ", or give it more" : ""),
-           interface.name,
-           shared ? "ethtool -L " + interface.name + " combined " + std::to_string(of.shards) : std::string());
+    const std::string has = interface.name + " has " + count + (interface.queues == 1 ? " queue" : " queues");
+    const std::string more =
+        shared ? "ethtool -L " + interface.name + " combined " + std::to_string(std::max(wanted, of.shards)) : "";
+    if (wanted > interface.queues) {
+        of.add(
+            severity::error, "queues",
+            has + ", and port.queues = " + std::to_string(wanted) + "; write " + count + ", or 0 for as many as it has",
+            "edge.toml: port.queues", more);
+    } else {
+        of.add(severity::note, "queues",
+               has + " for " + std::to_string(of.shards) +
+                   " shards: the others get their frames from the first by way of memory",
+               interface.name, more);
+    }
 }
 
 /// The number in an argument of the device ("qpairs=2"), 1 if there is none.
@@ -70,11 +79,11 @@ void check_kernel_interface(visit& of) {
     const argument_queues by =
         of.device.pmd == "af_xdp" ? argument_queues{"af_xdp", "queue_count"} : argument_queues{"af_packet", "qpairs"};
     const std::uint32_t given = queues_in(of.device, by.argument);
-    if (given < of.shards) {
-        of.add(severity::error, "queues",
-               "net_" + std::string(by.pmd) + " has " + std::to_string(given) + " queues as it is written, and " +
-                   std::to_string(of.shards) + " shards want one each; write " + by.argument + "=" +
-                   std::to_string(of.shards),
+    if (given < std::max(of.want.edge.queues, of.shards)) {
+        const std::string wanted = std::to_string(std::max(of.want.edge.queues, of.shards));
+        of.add(given < of.want.edge.queues ? severity::error : severity::note, "queues",
+               "net_" + std::string(by.pmd) + " has " + std::to_string(given) + (given == 1 ? " queue" : " queues") +
+                   " as it is written; for " + wanted + " write " + by.argument + "=" + wanted,
                key);
     }
     if (of.device.pmd == "af_xdp") {
@@ -97,10 +106,10 @@ void check_tap(visit& of) {
                "the file",
                "/dev/net/tun", "mkdir -p /dev/net && mknod /dev/net/tun c 10 200");
     }
-    if (of.shards > most) {
+    if (of.want.edge.queues > most) {
         of.add(severity::error, "queues",
-               "net_tap has at most 16 queues, and " + std::to_string(of.shards) + " shards want one each",
-               "edge.toml: edge.shards");
+               "net_tap has at most 16 queues, and port.queues = " + std::to_string(of.want.edge.queues),
+               "edge.toml: port.queues");
     }
 }
 

@@ -23,7 +23,7 @@ std::string boot_command(const std::string& words) {
 }
 
 std::vector<finding> examine(const machine::machine& on, const wishes& want) {
-    visit all{on, want, profiles::parse_device(want.edge.device), nullptr, 0, {}};
+    visit all{on, want, profiles::parse_device(want.edge.device), nullptr, 0, 0, {}};
     if (!want.edge.dpdk) {
         all.add(severity::note, "sockets", "the transport is the kernel's sockets, which need nothing of all this",
                 "edge.toml: edge.transport");
@@ -31,6 +31,7 @@ std::vector<finding> examine(const machine::machine& on, const wishes& want) {
     }
     all.nic = on.nic_at(all.device.name);
     all.shards = profiles::shard_count(want.edge, on.cpus.size());
+    all.memory_mib = profiles::memory_wanted(want.edge, all.shards);
     check_device(all);
     check_memory(all);
     check_cores(all);

@@ -20,7 +20,7 @@ std::uint64_t lacking(std::uint64_t wanted_mib, std::uint64_t free_mib) {
 }
 
 void check_pages(visit& of) {
-    const std::uint64_t wanted = of.want.edge.memory_mib;
+    const std::uint64_t wanted = of.memory_mib;
     const std::uint64_t lack = lacking(wanted, of.on.free_huge_mib(page_kib));
     if (lack == 0) {
         return;
@@ -41,7 +41,7 @@ void check_pages(visit& of) {
     const bool needed = of.nic != nullptr && of.nic->driver != "vfio-pci" && of.nic->dpdk_driver();
     const std::uint64_t pages = of.on.total_huge_pages(page_kib) + lack;
     of.add(needed ? severity::error : severity::warning, "huge_pages",
-           "port.memory_mib = " + std::to_string(wanted) + " wants " + std::to_string((wanted + 1) / page_mib) +
+           "buffers of " + std::to_string(wanted) + " MiB want " + std::to_string((wanted + 1) / page_mib) +
                " free huge pages of 2 MiB, and " + std::to_string(of.on.free_huge_mib(page_kib) / page_mib) +
                " are free; " +
                (needed ? of.nic->driver + " does not work without" : "without them it works on ordinary pages, slower"),
@@ -58,7 +58,7 @@ void check_node_pages(visit& of) {
             continue;
         }
         for (const machine::huge_pages& pages : each.pages) {
-            const std::uint64_t lack = lacking(of.want.edge.memory_mib, pages.mib_free());
+            const std::uint64_t lack = lacking(of.memory_mib, pages.mib_free());
             if (pages.kib == page_kib && lack != 0) {
                 const std::string file = "/sys/devices/system/node/node" + std::to_string(each.id) +
                                          "/hugepages/hugepages-2048kB/nr_hugepages";
@@ -75,11 +75,11 @@ void check_node_pages(visit& of) {
 }  // namespace
 
 void check_memory(visit& of) {
-    const std::uint64_t wanted = of.want.edge.memory_mib;
+    const std::uint64_t wanted = of.memory_mib;
     if (of.on.memory_mib != 0 && wanted > of.on.memory_mib / 2) {
         of.add(severity::error, "memory",
-               "port.memory_mib = " + std::to_string(wanted) + " is over half of this machine's " +
-                   std::to_string(of.on.memory_mib) + " MiB; write less",
+               "buffers of " + std::to_string(wanted) + " MiB are over half of this machine's " +
+                   std::to_string(of.on.memory_mib) + " MiB; write fewer shards, shorter queues, or less memory",
                "edge.toml: port.memory_mib");
         return;
     }

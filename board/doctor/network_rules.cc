@@ -22,6 +22,12 @@ std::vector<std::string> others(const visit& of) {
 }  // namespace
 
 void check_network(visit& of) {
+    if (of.want.edge.twin && of.on.has.tun != machine::presence::there) {
+        of.add(severity::error, "twin", "there is no /dev/net/tun, which a kernel twin needs", "edge.toml: port.twin",
+               of.on.has.tun == machine::presence::loadable ? "modprobe tun"
+                                                            : "mkdir -p /dev/net && mknod /dev/net/tun c 10 200",
+               of.on.has.tun == machine::presence::loadable ? "echo tun > /etc/modules-load.d/postern-tun.conf" : "");
+    }
     // net_ring, net_null and the like leave every interface alone; af_packet and af_xdp share theirs with the kernel.
     const bool shared = of.device.pmd == "af_packet" || of.device.pmd == "af_xdp";
     if (of.want.edge.twin || shared) {

@@ -103,12 +103,12 @@ void check_iommu(visit& of) {
 
 void check_memlock(visit& of) {
     constexpr std::uint64_t mib = 1024 * 1024;
-    const std::uint64_t wanted = of.want.edge.memory_mib * mib;
+    const std::uint64_t wanted = of.memory_mib * mib;
     if (of.on.memlock && *of.on.memlock < wanted) {
         const std::string limit = "LimitMEMLOCK=infinity";
         of.add(severity::warning, "memlock",
                "this shell may lock " + std::to_string(*of.on.memlock / 1024) + " KiB of memory, and vfio locks all " +
-                   std::to_string(of.want.edge.memory_mib) +
+                   std::to_string(of.memory_mib) +
                    " MiB that the device may reach; root is not bound by it, the service may be",
                "memlock", "ulimit -l unlimited",
                "install -d /etc/systemd/system/postern-edge.service.d && printf '[Service]\\n" + limit +

@@ -17,6 +17,7 @@ struct visit {
     profiles::device_name device;
     const machine::pci_nic* nic;  ///< null: virtual, or not on this machine
     std::uint32_t shards;
+    std::uint32_t memory_mib;  ///< for buffers
     std::vector<finding> findings;
 
     void add(severity how, std::string about, std::string what, std::string where, std::string command = "",

@@ -48,7 +48,10 @@ void read_pmds(const tree& from, machine& out) {
     for (const std::string& triplet : from.names("usr/lib")) {
         const std::string folder = "usr/lib/" + triplet + "/dpdk";
         for (const std::string& version : from.names(folder)) {
-            for (const std::string& file : from.names(folder + "/" + version)) {
+            std::string pmds = folder;
+            pmds += '/';
+            pmds += version;
+            for (const std::string& file : from.names(pmds)) {
                 const std::size_t dot = file.find(".so");
                 if (file.starts_with(prefix) && dot != std::string::npos) {
                     out.pmds.push_back(file.substr(prefix.size(), dot - prefix.size()));

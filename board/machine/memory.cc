@@ -31,9 +31,12 @@ std::vector<huge_pages> pages_in(const tree& from, const std::string& path) {
         if (!kib || *kib <= 0) {
             continue;
         }
+        std::string folder = path;
+        folder += '/';
+        folder += name;
+        folder += '/';
         const auto count = [&](const char* file) {
-            return static_cast<std::uint64_t>(
-                std::max<std::int64_t>(0, from.number(path + "/" + name + "/" + file).value_or(0)));
+            return static_cast<std::uint64_t>(std::max<std::int64_t>(0, from.number(folder + file).value_or(0)));
         };
         out.push_back({static_cast<std::uint64_t>(*kib), count("nr_hugepages"), count("free_hugepages")});
     }

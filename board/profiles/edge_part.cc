@@ -23,7 +23,9 @@ tl::expected<edge_part, std::vector<std::string>> parse_edge_part(std::string_vi
         edge.text("user", out.user);
         auto port = file.root().table("port");
         port.text("device", out.device);
-        port.number<std::uint32_t>("memory_mib", out.memory_mib, 32, 1'048'576);
+        port.number<std::uint32_t>("memory_mib", out.memory_mib, 0, 1'048'576);
+        port.number<std::uint32_t>("queues", out.queues, 0, 256);
+        port.number<std::uint32_t>("mtu", out.mtu, 576, 9216);
         port.number<std::uint32_t>("descriptors", out.descriptors, 64, 8192);
         port.boolean("offload_checksums", out.offload_checksums);
         std::size_t idle = 0;
@@ -37,6 +39,22 @@ tl::expected<edge_part, std::vector<std::string>> parse_edge_part(std::string_vi
         return tl::unexpected(std::move(errors));
     }
     return out;
+}
+
+std::uint32_t memory_wanted(const edge_part& of, std::uint32_t shards) {
+    if (of.memory_mib != 0) {
+        return of.memory_mib;
+    }
+    // Where a shard's buffers may be at a time (dataplane/port/buffers.h), rounded up: both queues, its turn, rings to
+    // every other shard and to the twin, the caches of all threads. A test holds it against what the port takes.
+    constexpr std::uint64_t for_each_shard = 64 + 512 + 384;
+    constexpr std::uint64_t besides = 192 + 512 + 1024;
+    constexpr std::uint64_t page = 4096;
+    constexpr std::uint64_t mib = 1024 * 1024;
+    const std::uint64_t buffers = 2 * std::uint64_t{of.descriptors} + shards * for_each_shard + besides;
+    const std::uint64_t octets = (std::uint64_t{of.mtu} + 1024 + page - 1) / page * page;
+    const std::uint64_t pools = shards + (of.twin ? 1U : 0U);
+    return static_cast<std::uint32_t>(pools * (buffers * octets / mib + 4) + 16);
 }
 
 std::uint32_t shard_count(const edge_part& of, std::size_t cpus) {

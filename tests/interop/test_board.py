@@ -61,7 +61,7 @@ def test_the_command_that_doctor_gives_for_huge_pages_mends(binaries, tmp_path):
         config = edge_file(tmp_path, free + 64)
         found = finding(binaries, config, "huge_pages")
         assert found["severity"] == "warning"
-        assert f"wants {(free + 64) // 2} free huge pages of 2 MiB, and {free // 2} are free" in found["what"]
+        assert f"want {(free + 64) // 2} free huge pages of 2 MiB, and {free // 2} are free" in found["what"]
         subprocess.run(["sh", "-c", found["command"]], check=True)
         assert finding(binaries, config, "huge_pages") is None
 

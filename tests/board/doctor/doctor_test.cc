@@ -208,13 +208,32 @@ TEST(doctor, the_kernel_keeps_a_network) {
     EXPECT_FALSE(about(look(changed, twin), "no_other_port"));
 }
 
+TEST(doctor, a_twin_needs_tun) {
+    profiles::edge_part part = part_for("0000:00:02.0");
+    part.twin = true;
+    EXPECT_EQ(about(look(recorded_machine("virtio_vm"), part), "twin")->command, "modprobe tun");
+    EXPECT_FALSE(about(look(recorded_machine("two_sockets_vfio"), part), "twin"));
+}
+
+TEST(doctor, without_a_number_as_much_memory_as_the_edge_takes_is_wanted) {
+    profiles::edge_part part = part_for(nic);
+    part.memory_mib = 0;
+    part.shards = 4;
+    const auto found = about(look(recorded_machine("two_sockets"), part), "huge_pages");
+    ASSERT_TRUE(found);
+    EXPECT_THAT(found->what, HasSubstr("buffers of " + std::to_string(profiles::memory_wanted(part, 4)) + " MiB want"));
+}
+
 TEST(doctor, queues_beyond_the_devices_are_refused) {
     const recorded_machine at("two_sockets");
     profiles::edge_part part = part_for(nic);
     part.shards = 2;
+    EXPECT_EQ(about(look(at, part), "queues")->how, severity::note) << "one shard gets its frames from the other";
+    part.queues = 2;
     const auto found = about(look(at, part), "queues");
     ASSERT_TRUE(found);
-    EXPECT_THAT(found->what, HasSubstr("eth1 has 1 queue, and 2 shards want one each; write edge.shards = 1"));
+    EXPECT_EQ(found->how, severity::error);
+    EXPECT_THAT(found->what, HasSubstr("eth1 has 1 queue, and port.queues = 2; write 1"));
     EXPECT_EQ(found->command, "");
     profiles::edge_part shared = part_for("net_af_xdp0,iface=eth1,queue_count=2");
     shared.shards = 2;

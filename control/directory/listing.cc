@@ -14,7 +14,9 @@ namespace postern::directory {
 
 namespace {
 
-constexpr std::size_t most_sorts = 4'000;  // beyond it a walk over all rows costs less than so many beginnings
+constexpr std::size_t most_sorts = 4'000;   // beyond it a walk over all rows costs less than so many beginnings
+constexpr std::uint64_t few_rows = 20'000;  // looked at one by one rather than found by a text that all others have too
+constexpr std::uint64_t dense = 4;          // one row in so many: reading past the others costs nothing
 
 using rows = std::vector<listed_row>;
 
@@ -126,6 +128,17 @@ void add_first_of_mailbox(plan& of) {
     of.on.values.insert(of.on.values.end(), other.values.begin(), other.values.end());
 }
 
+/// The mailbox `x` matches, or one of its aliases does.
+void add_any_address(plan& of) {
+    conditions own;
+    of.terms.add_to(own, "x");
+    conditions other;
+    of.terms.add_to(other, "y");
+    of.on.sql += " AND (1" + own.sql + " OR EXISTS (SELECT 1 FROM address y WHERE y.mailbox = x.id" + other.sql + "))";
+    of.on.values.insert(of.on.values.end(), own.values.begin(), own.values.end());
+    of.on.values.insert(of.on.values.end(), other.values.begin(), other.values.end());
+}
+
 /// A search, in the order of what matches.
 result<rows> find_matches(const reader& in, const plan& of, const std::string& after, std::size_t limit) {
     if (!of.terms.prefix.empty()) {
@@ -168,7 +181,17 @@ result<rows> find_listed(const reader& in, const mailbox_filter& filter, const s
                 source);
         }
     };
-    if (!of.terms.empty()) {
+    const auto sorts = find_sorts(in, sort_conditions(filter));
+    if (!sorts) {
+        return tl::unexpected(sorts.error());
+    }
+    const std::uint64_t allowed = count_of(*sorts);
+    bool one_by_one = of.terms.empty();
+    if (!one_by_one && of.terms.prefix.empty() && allowed <= few_rows) {
+        const auto all = find_sorts(in, sort_conditions(mailbox_filter()));
+        one_by_one = all && allowed * dense < count_of(*all);
+    }
+    if (!one_by_one) {
         of.join = " CROSS JOIN address m ON m.id = coalesce(x.mailbox, x.id)";
         of.shown = "m.id";
         of.terms.add_to(of.on, "x");
@@ -182,13 +205,11 @@ result<rows> find_listed(const reader& in, const mailbox_filter& filter, const s
     if (!cursor) {
         return tl::unexpected(cursor.error());
     }
-    const auto sorts = find_sorts(in, sort_conditions(filter));
-    if (!sorts) {
-        return tl::unexpected(sorts.error());
-    }
-    const std::uint64_t allowed = count_of(*sorts);
     if (allowed == 0) {
         return rows();
+    }
+    if (!of.terms.empty()) {
+        add_any_address(of);
     }
     if (source != 0) {
         const auto here = count_asserted(in, source, filter.domain, filter.organisation);
@@ -196,7 +217,7 @@ result<rows> find_listed(const reader& in, const mailbox_filter& filter, const s
         if (!here || !all || *here == 0) {
             return !here ? tl::unexpected(here.error()) : !all ? tl::unexpected(all.error()) : result<rows>();
         }
-        if (*all <= allowed) {
+        if (*all <= allowed && *here * dense < allowed) {
             of.on.add("x.mailbox IS NULL");
             add_row_conditions(of.on, filter, "x");
             return walk_source(in, source, of, cursor->after, limit);

@@ -3,8 +3,9 @@
 // Without a search: by id. The addresses of each sort (domain, kind, hold, valid, group: address_tally) stand in an
 // index by id, and the sorts that a filter allows are merged; so nothing is read that is not shown, on the last page
 // too. A search goes through the trigram index, in the order of the addresses that match; a mailbox that several of its
-// addresses match is shown at the first of them. One of less than three characters goes through the index of local
-// parts, in alphabetical order.
+// addresses match is shown at the first of them. (Where the filter leaves few mailboxes, they are looked at one by one,
+// in the order of their ids.) A search of less than three characters goes through the index of local parts, in
+// alphabetical order.
 #pragma once
 
 #include <string>

@@ -19,7 +19,7 @@ struct sort {
     std::uint64_t addresses = 0;  ///< over 0
 };
 
-/// Those that meet conditions on columns of `address_tally`, the most frequent first.
+/// Those that meet conditions on columns of `address_tally`: of mailboxes, then of aliases, the most frequent first.
 result<std::vector<sort>> find_sorts(const reader& in, const conditions& on);
 /// What a filter says of sorts; its source and search are left out.
 conditions sort_conditions(const mailbox_filter& filter);

@@ -64,11 +64,11 @@ tl::expected<process::descriptor, std::string> connect_to(const resolved& peer, 
         if (!wait_for(socket.get(), POLLOUT, until, stop)) {
             return tl::unexpected(std::string("no answer in time"));
         }
-        int error = 0;
-        socklen_t size = sizeof error;
-        ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-        if (error != 0) {
-            return tl::unexpected(error_text(error));
+        int failed = 0;
+        socklen_t size = sizeof failed;
+        ::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &failed, &size);
+        if (failed != 0) {
+            return tl::unexpected(error_text(failed));
         }
     }
     keep_alive(socket.get());

@@ -92,10 +92,10 @@ void read_transport(settings_section& section, settings_section port, configurat
     }
     out.port.emplace();
     read_port(port, *out.port);
-    if (out.shards > 1) {
-        section.error("shards", "transport = \"dpdk\" has one shard so far; write 1, or leave it out");
+    if (out.port->queues > out.shard_count()) {
+        port.error("queues", "they are more than the " + std::to_string(out.shard_count()) +
+                                 " shards; each queue is one shard's");
     }
-    out.shards = 1;
 }
 
 /// Shards' CPUs, in the kernel's notation.
@@ -128,8 +128,8 @@ void read_edge(settings_section section, settings_section port, configuration& o
     read_path(section, "socket", out.socket, folder);
     section.number<std::uint32_t>("shards", out.shards, 0, 256);
     section.number<std::uint32_t>("events", out.events, 0, 10'000'000);
-    read_transport(section, port, out);
     read_cores(section, out);
+    read_transport(section, port, out);
 }
 
 void read_connection_limits(settings_section& section, shard::connection_limits::limits& out) {

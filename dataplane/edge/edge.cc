@@ -211,7 +211,7 @@ result<opened_resources> open_resources(const configuration& settings) {
     }
     out.environment = std::move(*environment);
     if (settings.port) {
-        auto port = open_port(*settings.port);
+        auto port = open_port(settings);
         if (!port) {
             return tl::unexpected(std::move(port.error()));
         }
@@ -249,7 +249,7 @@ struct running_edge::state final : process_view {
     state(configuration the_settings, opened_resources the_opened);
     ~state() override { end(); }
 
-    void add_workers(std::vector<sockets::shard_listeners> listeners, const std::shared_ptr<port::device>& port);
+    void add_workers(std::vector<sockets::shard_listeners> listeners, const std::shared_ptr<packet_port>& port);
     void start();
     void end();
     void wait_for_signal();
@@ -315,13 +315,13 @@ running_edge::state::state(configuration the_settings, opened_resources the_open
 }
 
 void running_edge::state::add_workers(std::vector<sockets::shard_listeners> listeners,
-                                      const std::shared_ptr<port::device>& port) {
-    const unsigned shards = port ? 1 : static_cast<unsigned>(listeners.size());
+                                      const std::shared_ptr<packet_port>& port) {
+    const unsigned shards = port ? settings.shard_count() : static_cast<unsigned>(listeners.size());
     for (unsigned number = 0; number < shards; ++number) {
         const shard_worker::surroundings around{settings.session, holder.in_force(), relay_service.port_of(number),
                                                 limits,           random_number(),   settings.events != 0};
         if (port) {
-            workers.push_back(make_packet_worker(port, settings, around));
+            workers.push_back(make_packet_worker(port, number, settings, around));
         } else {
             workers.push_back(
                 std::make_unique<sockets_worker>(std::move(listeners[number]), options_of(settings), around));

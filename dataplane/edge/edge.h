@@ -16,17 +16,15 @@
 #include "dataplane/edge/environment.h"
 #include "dataplane/sockets/listeners.h"
 
-namespace postern::port {
-class device;
-}
-
 namespace postern::edge {
+
+struct packet_port;
 
 /// What was opened while the process still had the right to.
 struct opened_resources {
     edge::environment environment;
     std::vector<sockets::shard_listeners> listeners;  ///< one element for each shard; none over a port of its own
-    std::shared_ptr<port::device> port;               ///< over a port of its own
+    std::shared_ptr<packet_port> port;                ///< over a port of its own
     process::descriptor edge_socket;
 };
 

@@ -8,13 +8,33 @@
 #include "smtp/session/layer.h"
 
 namespace postern::edge {
-namespace {
 
-net::interface_settings network_of(const port_configuration& settings, const port::device& device) {
-    net::interface_settings out = settings.network;
-    out.mac = settings.mac.value_or(device.mac());
-    return out;
-}
+struct packet_port {
+    packet_port() = default;
+    packet_port(const packet_port&) = delete;
+    packet_port& operator=(const packet_port&) = delete;
+    ~packet_port() { shard::wait_for_retired(); }
+
+    std::unique_ptr<port::device> device;  // first: the others hold its buffers
+    net::interface_settings network;
+    shard::published<net::link_view> view;
+    std::optional<port::steering> owners;
+    std::unique_ptr<port::hand_over> others;  ///< of several shards
+    std::unique_ptr<port::twin> kernel;
+
+    port::ties ties() noexcept {
+        port::ties out;
+        out.kernel = kernel.get();
+        if (others) {
+            out.others = others.get();
+            out.owners = &*owners;
+            out.view = &view;
+        }
+        return out;
+    }
+};
+
+namespace {
 
 std::vector<tcp::endpoint::listener> listeners_of(const configuration& settings) {
     std::vector<tcp::endpoint::listener> out;
@@ -38,55 +58,122 @@ tcp::settings tcp_of(const configuration& settings) {
 
 class packet_worker final : public shard_worker {
 public:
-    packet_worker(std::shared_ptr<port::device> device, const configuration& settings, const surroundings& around)
+    packet_worker(std::shared_ptr<packet_port> port, unsigned number, const configuration& settings,
+                  const surroundings& around)
         : shard_worker(around),
-          _device(std::move(device)),
-          _parts(*_device, 0, network_of(*settings.port, *_device), listeners_of(settings), around.limits,
-                 tcp_of(settings), tcp::random_secrets(), std::chrono::steady_clock::now().time_since_epoch()),
+          _port(std::move(port)),
+          _kernel(number == 0 ? _port->kernel.get() : nullptr),
+          _parts(*_port->device, static_cast<std::uint16_t>(number), _port->network, listeners_of(settings),
+                 around.limits, tcp_of(settings), tcp::random_secrets(),
+                 std::chrono::steady_clock::now().time_since_epoch(), _port->ties()),
           _sessions(_parts.endpoint(), context_of(around)),
           _loop(_parts, _sessions, {.busy = settings.port->busy}) {}
+    packet_worker(const packet_worker&) = delete;
+    packet_worker& operator=(const packet_worker&) = delete;
+    ~packet_worker() override {
+        if (_kernel != nullptr) {
+            _kernel->stop();
+        }
+    }
 
-    void run() override { _loop.run(); }
+    void run() override {
+        if (_kernel != nullptr) {
+            _kernel->start(_parts.waker());
+        }
+        _loop.run();
+    }
     void drain(shard::instant most) noexcept override { _loop.drain(most); }
     void hold(bool yes) noexcept override { _loop.hold(yes); }
     shard::waker& waker() noexcept override { return _parts.waker(); }
     void each_count(const std::function<void(std::string_view, std::uint64_t)>& see) const override {
         _parts.each_count(see);
+        if (_kernel != nullptr) {
+            _kernel->counts().for_each([&](std::string_view name, std::uint64_t value) {
+                std::string prefixed = "twin_";
+                prefixed += name;
+                see(prefixed, value);
+            });
+        }
     }
 
 private:
-    std::shared_ptr<port::device> _device;
+    std::shared_ptr<packet_port> _port;
+    port::twin* _kernel;  ///< of shard 0, which sends for it
     port::packet_shard _parts;
     session::layer<tcp::endpoint> _sessions;
     port::packet_loop<session::layer<tcp::endpoint>> _loop;
 };
 
+process::result<void> open_device(const configuration& settings, packet_port& out) {
+    const port_configuration& port = *settings.port;
+    port::device_settings wanted;
+    wanted.name = port.device.substr(0, port.device.find(','));
+    wanted.shards = static_cast<std::uint16_t>(settings.shard_count());
+    wanted.queues = port.queues;
+    wanted.descriptors = port.descriptors;
+    wanted.mtu = port.network.mtu;
+    wanted.offload_checksums = port.offload_checksums;
+    wanted.interrupts = !port.busy;
+    wanted.kernel_twin = !port.twin.empty();
+    wanted.mac = port.mac;
+    auto opened = port::device::open(wanted);
+    if (!opened) {
+        return tl::unexpected(std::move(opened.error()));
+    }
+    out.device = std::move(*opened);
+    out.network = port.network;
+    out.network.mac = port.mac.value_or(out.device->mac());
+    return {};
+}
+
 }  // namespace
 
-process::result<std::shared_ptr<port::device>> open_port(const port_configuration& settings) {
-    const auto environment = port::start_environment(
-        {{port::with_driver_arguments(settings.device, settings.network.mtu)}, settings.memory_mib, false});
+process::result<std::shared_ptr<packet_port>> open_port(const configuration& settings) {
+    const port_configuration& port = *settings.port;
+    const unsigned shards = settings.shard_count();
+    const std::uint32_t needed =
+        port::memory_needed_mib({port.descriptors, port.descriptors, shards, !port.twin.empty()}, port.network.mtu);
+    const auto environment = port::start_environment({{port::with_driver_arguments(port.device, port.network.mtu)},
+                                                      port.memory_mib != 0 ? port.memory_mib : needed,
+                                                      false});
     if (!environment) {
         return tl::unexpected(environment.error());
     }
-    port::device_settings wanted;
-    wanted.name = settings.device.substr(0, settings.device.find(','));
-    wanted.descriptors = settings.descriptors;
-    wanted.mtu = settings.network.mtu;
-    wanted.offload_checksums = settings.offload_checksums;
-    wanted.mac = settings.mac;
-    auto opened = port::device::open(wanted);
-    if (!opened) {
-        return tl::unexpected(opened.error());
+    auto out = std::make_shared<packet_port>();
+    if (auto opened = open_device(settings, *out); !opened) {
+        return tl::unexpected(std::move(opened.error()));
+    }
+    if (shards > 1) {
+        out->owners.emplace(out->device->owners());
+        out->others = std::make_unique<port::hand_over>(shards, out->device->queues());
+    }
+    if (!port.twin.empty()) {
+        auto made = port::twin::open({port.twin, out->network, shards}, out->device->kernel_pool());
+        if (!made) {
+            return tl::unexpected(std::move(made.error()));
+        }
+        out->kernel = std::move(*made);
     }
     process::log(process::level::info, "port_open",
-                 {{"device", wanted.name}, {"driver", (*opened)->driver()}, {"huge_pages", environment->huge_pages}});
-    return std::shared_ptr<port::device>(std::move(*opened));
+                 {{"device", port.device.substr(0, port.device.find(','))},
+                  {"driver", out->device->driver()},
+                  {"huge_pages", environment->huge_pages},
+                  {"shards", shards},
+                  {"queues", out->device->queues()},
+                  {"spread_by", shards == 1                       ? "nobody"
+                                : out->device->owners().of_device ? "device"
+                                                                  : "shards"},
+                  {"sleeps_by", port.busy                   ? "never"
+                                : out->device->interrupts() ? "interrupts"
+                                                            : "polling"},
+                  {"twin", port.twin}});
+    return out;
 }
 
-std::unique_ptr<shard_worker> make_packet_worker(std::shared_ptr<port::device> port, const configuration& settings,
+std::unique_ptr<shard_worker> make_packet_worker(std::shared_ptr<packet_port> port, unsigned number,
+                                                 const configuration& settings,
                                                  const shard_worker::surroundings& around) {
-    return std::make_unique<packet_worker>(std::move(port), settings, around);
+    return std::make_unique<packet_worker>(std::move(port), number, settings, around);
 }
 
 }  // namespace postern::edge

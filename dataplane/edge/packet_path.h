@@ -1,5 +1,5 @@
 // The edge over a network port of its own (transport = "dpdk"): opened while the process still has the right to, then
-// handed to its shard.
+// shared by its shards.
 #pragma once
 
 #include <memory>
@@ -8,17 +8,17 @@
 #include "dataplane/edge/configuration.h"
 #include "dataplane/edge/shard_worker.h"
 
-namespace postern::port {
-class device;
-}
-
 namespace postern::edge {
 
-/// Starts DPDK and the port. Call before any other thread is made.
-process::result<std::shared_ptr<port::device>> open_port(const port_configuration& settings);
+/// The port and what its shards share: rings between them, who owns what, the kernel's twin.
+struct packet_port;
 
-/// The shard at the port's only queue. `settings` has a port.
-std::unique_ptr<shard_worker> make_packet_worker(std::shared_ptr<port::device> port, const configuration& settings,
+/// Starts DPDK, the port and the kernel's twin. Call before any other thread is made. `settings` has a port.
+process::result<std::shared_ptr<packet_port>> open_port(const configuration& settings);
+
+/// One of the port's shards, from 0 on. All of them are made before the first runs.
+std::unique_ptr<shard_worker> make_packet_worker(std::shared_ptr<packet_port> port, unsigned number,
+                                                 const configuration& settings,
                                                  const shard_worker::surroundings& around);
 
 }  // namespace postern::edge

@@ -26,7 +26,16 @@ void read_port(process::settings_section section, port_configuration& out) {
     if (out.device.empty()) {
         section.error("device", "it is missing; name the port, as in \"0000:00:04.0\" or \"net_tap0,iface=postern0\"");
     }
-    section.number<std::uint32_t>("memory_mib", out.memory_mib, 32, 1'048'576);
+    bool twin = false;
+    section.boolean("twin", twin);
+    std::string name = "postern0";
+    section.text("twin_device", name);
+    if (name.empty() || name.size() > 15 || name.find_first_of("/ \t:%") != std::string::npos) {
+        section.error("twin_device", "it is no name of a device; write 1 to 15 letters and digits, as in \"postern0\"");
+    }
+    out.twin = twin ? name : "";
+    section.number<std::uint32_t>("memory_mib", out.memory_mib, 0, 1'048'576);
+    section.number<std::uint16_t>("queues", out.queues, 0, 256);
     section.number<std::uint16_t>("descriptors", out.descriptors, 64, 8192);
     section.boolean("offload_checksums", out.offload_checksums);
     std::size_t idle = 0;

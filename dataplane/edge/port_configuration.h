@@ -11,8 +11,10 @@
 namespace postern::edge {
 
 struct port_configuration {
-    std::string device;  ///< with the driver's arguments: "net_tap0,iface=postern0", "0000:00:04.0"
-    std::uint32_t memory_mib = 256;
+    std::string device;            ///< with the driver's arguments: "net_tap0,iface=postern0", "0000:00:04.0"
+    std::string twin;              ///< the kernel's device beside the port; empty: none
+    std::uint32_t memory_mib = 0;  ///< 0: as much as shards, descriptors and MTU need
+    std::uint16_t queues = 0;      ///< 0: one for each shard, or as many as the device has
     std::uint16_t descriptors = 1024;
     bool offload_checksums = true;
     bool busy = false;                    ///< never sleeps

@@ -52,9 +52,10 @@ std::optional<std::string> fault_of(const interface_settings& s) {
     return std::nullopt;
 }
 
-interface::interface(interface_settings settings, frame_sink& sink, shard::instant now)
+interface::interface(interface_settings settings, frame_sink& sink, shard::instant now, part does)
     : _settings(std::move(settings)),
       _sink(sink),
+      _part(does),
       _neighbours(_settings.gateways, now),
       _scratch(std::size_t{_settings.mtu} + ethernet_header_size(1)),
       _echo_tokens(_settings.echo_per_second),
@@ -78,6 +79,38 @@ interface::interface(interface_settings settings, frame_sink& sink, shard::insta
         _report_due = now;
         _reports = mld_reports;
     }
+    if (_part == part::segments) {
+        for (address& a : _addresses) {
+            a.due = shard::never;
+        }
+        _report_due = shard::never;
+        _neighbours.adopt({});
+    }
+}
+
+void interface::become(address& a, state next) noexcept {
+    a.state = next;
+    ++_changes;
+}
+
+link_view interface::view() const {
+    link_view out;
+    out.version = version();
+    for (const address& a : _addresses) {
+        if (a.state == state::preferred) {
+            out.usable.push_back(a.own.ip);
+        }
+    }
+    out.known = _neighbours.known();
+    return out;
+}
+
+void interface::follow(const link_view& v) {
+    for (address& a : _addresses) {
+        const bool usable = std::find(v.usable.begin(), v.usable.end(), a.own.ip) != v.usable.end();
+        a.state = usable ? state::preferred : state::tentative;
+    }
+    _neighbours.adopt(v.known);
 }
 
 interface::verdict interface::dropped(drop why) noexcept {
@@ -148,7 +181,12 @@ interface::verdict interface::arp(octets payload, shard::instant now) {
 interface::verdict interface::ip(const ethernet_frame& frame, shard::instant now, checked header) {
     const auto read = frame.type == ether_type::ipv4 ? read_ipv4(frame.payload, header) : read_ipv6(frame.payload);
     if (!read) {
-        return dropped(read.error());
+        verdict out = dropped(read.error());
+        const auto of = read.error() == drop::fragment ? fragment_protocol(frame.payload) : std::nullopt;
+        if (of && *of != protocol::tcp) {
+            out.is = verdict::what::other;  // the kernel may put it together
+        }
+        return out;
     }
     const ip_packet& packet = *read;
     // The unspecified address asks for itself (duplicate detection, DHCP); no other such source is a host.
@@ -242,7 +280,7 @@ interface::verdict interface::neighbour(const ip_packet& packet, const mac_addre
             return out;  // our own, come back by a loop in the network
         }
         if (mine->state == state::tentative) {
-            mine->state = state::duplicated;
+            become(*mine, state::duplicated);
             mine->due = shard::never;
             _counts.duplicates.add();
         } else if (mine->state == state::preferred) {
@@ -270,7 +308,7 @@ interface::verdict interface::solicited(const ip_packet& packet, const mac_addre
     if (mine->state == state::tentative) {
         // Another host detects the same address at the same time; neither may have it. Ours, looped back, is none.
         if (is_unspecified(packet.from) && from != _settings.mac) {
-            mine->state = state::duplicated;
+            become(*mine, state::duplicated);
             mine->due = shard::never;
             _counts.duplicates.add();
         }
@@ -384,7 +422,7 @@ void interface::tick(shard::instant now) {
             continue;
         }
         if (a.state == state::tentative) {
-            a.state = state::preferred;
+            become(a, state::preferred);
             a.announcements = 1;
             _report_due = now;  // with a source of our own now
         }

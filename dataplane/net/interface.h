@@ -5,6 +5,9 @@
 // its IPv6 addresses (RFC 4862 5.4) or claims an IPv4 one (RFC 5227 2.4), and keeps the gateways' Ethernet addresses.
 // TCP to an address of ours, and news of a smaller path MTU, are handed to the caller. It sends no ICMP errors of its
 // own: what nobody listens to is left to the kernel beside us, or to silence.
+//
+// A port with several shards has one `whole` interface, which says what it knows (`view`), and for every other shard
+// one for `segments` alone, which follows it: it announces, asks and answers nothing.
 #pragma once
 
 #include <cstdint>
@@ -69,8 +72,10 @@ struct interface_counts {
 
 class interface {
 public:
+    enum class part : std::uint8_t { whole, segments };
+
     /// `sink` outlives the interface. The settings are right by `fault_of`.
-    interface(interface_settings settings, frame_sink& sink, shard::instant now);
+    interface(interface_settings settings, frame_sink& sink, shard::instant now, part does = part::whole);
 
     struct verdict {
         enum class what : std::uint8_t {
@@ -106,6 +111,12 @@ public:
     /// Own addresses that were found at another host and are not used.
     std::vector<ip_address> duplicated() const;
     bool gateways_reachable() const noexcept { return _neighbours.gateways_reachable(); }
+    /// Of the whole: grows when there is news for those that follow.
+    std::uint64_t version() const noexcept { return _changes + _neighbours.changes(); }
+    link_view view() const;
+    /// Of one for segments: from now on as the view says.
+    void follow(const link_view& v);
+
     const interface_counts& counts() const noexcept { return _counts; }
     const interface_settings& settings() const noexcept { return _settings; }
 
@@ -142,8 +153,12 @@ private:
                         const neighbour_message& message);
     void send_mld_report();
 
+    void become(address& a, state next) noexcept;
+
     interface_settings _settings;
     frame_sink& _sink;
+    part _part;
+    std::uint64_t _changes = 1;  ///< of the state of addresses
     std::vector<address> _addresses;
     neighbours _neighbours;
     std::vector<std::uint8_t> _scratch;  ///< one frame

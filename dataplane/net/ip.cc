@@ -148,6 +148,16 @@ tl::expected<ip_packet, drop> read_ipv6(octets packet) noexcept {
     return out;
 }
 
+std::optional<std::uint8_t> fragment_protocol(octets packet) noexcept {
+    if (packet.size() >= ipv4_least && packet[0] >> 4U == 4) {
+        return packet[9];
+    }
+    if (packet.size() > ipv6_header && packet[0] >> 4U == 6 && packet[6] == extension::fragment) {
+        return packet[ipv6_header];
+    }
+    return std::nullopt;
+}
+
 tl::expected<quoted_packet, drop> read_quoted(octets quoted) noexcept {
     constexpr std::size_t least_payload = 8;
     if (quoted.empty()) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <tl/expected.hpp>
 
 #include "dataplane/net/address.h"
@@ -38,6 +39,9 @@ struct ip_packet {
 
 tl::expected<ip_packet, drop> read_ipv4(octets packet, checked header = checked::no) noexcept;
 tl::expected<ip_packet, drop> read_ipv6(octets packet) noexcept;
+
+/// The protocol of what a fragment is of, if its header says so: in IPv6 only one that follows the fixed header.
+std::optional<std::uint8_t> fragment_protocol(octets packet) noexcept;
 
 /// What a quoted packet in an ICMP error says of itself; no more than header and 8 octets are there. RFC 792, RFC 4443.
 struct quoted_packet {

@@ -18,6 +18,7 @@ void neighbours::heard(const ip_address& ip, const mac_address& mac, bool answer
             g.due = now;  // somebody claims it: ask
             return;
         }
+        _changes += g.mac == mac ? 0 : 1;
         g.mac = mac;
         if (answer) {
             g.confirmed = now;
@@ -28,9 +29,11 @@ void neighbours::heard(const ip_address& ip, const mac_address& mac, bool answer
     }
     const auto known = std::find_if(_hosts.begin(), _hosts.end(), [&](const entry& e) { return e.ip == ip; });
     if (known != _hosts.end()) {
+        _changes += known->mac == mac ? 0 : 1;
         *known = {ip, mac, now};
         return;
     }
+    ++_changes;
     if (_hosts.size() < most_hosts) {
         _hosts.push_back({ip, mac, now});
         return;
@@ -51,6 +54,35 @@ std::optional<mac_address> neighbours::find(const ip_address& ip) const noexcept
         }
     }
     return std::nullopt;
+}
+
+std::vector<link_view::host> neighbours::known() const {
+    std::vector<link_view::host> out;
+    for (const gateway& g : _gateways) {
+        if (g.mac) {
+            out.push_back({g.ip, *g.mac});
+        }
+    }
+    for (const entry& e : _hosts) {
+        out.push_back({e.ip, e.mac});
+    }
+    return out;
+}
+
+void neighbours::adopt(const std::vector<link_view::host>& others) {
+    _hosts.clear();
+    for (gateway& g : _gateways) {
+        g.due = shard::never;
+    }
+    for (const link_view::host& h : others) {
+        const auto mine =
+            std::find_if(_gateways.begin(), _gateways.end(), [&](const gateway& g) { return g.ip == h.ip; });
+        if (mine != _gateways.end()) {
+            mine->mac = h.mac;
+        } else if (_hosts.size() < most_hosts) {
+            _hosts.push_back({h.ip, h.mac, {}});
+        }
+    }
 }
 
 bool neighbours::gateways_reachable() const noexcept {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/net/address.h"
+#include "dataplane/net/link_view.h"
 #include "dataplane/shard/seam.h"
 
 namespace postern::net {
@@ -43,6 +44,12 @@ public:
 
     std::size_t hosts() const noexcept { return _hosts.size(); }
 
+    /// Counts what changed of who is where.
+    std::uint64_t changes() const noexcept { return _changes; }
+    std::vector<link_view::host> known() const;
+    /// Knows what another shard knows, and nothing else; nobody is asked for any more.
+    void adopt(const std::vector<link_view::host>& others);
+
 private:
     struct entry {
         ip_address ip{};
@@ -58,6 +65,7 @@ private:
     };
     std::vector<gateway> _gateways;
     std::vector<entry> _hosts;
+    std::uint64_t _changes = 0;
 };
 
 }  // namespace postern::net

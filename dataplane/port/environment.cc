@@ -76,8 +76,10 @@ tl::expected<environment, std::string> start_environment(const environment_setti
     return out;
 }
 
-registered_thread::registered_thread() {
-    real_time_signals(SIG_UNBLOCK);
+registered_thread::registered_thread(signals drivers) {
+    if (drivers == signals::open) {
+        real_time_signals(SIG_UNBLOCK);
+    }
     _ours = rte_lcore_id() == LCORE_ID_ANY && rte_thread_register() == 0;
 }
 

@@ -29,10 +29,12 @@ tl::expected<environment, std::string> start_environment(const environment_setti
 std::size_t free_huge_mib();
 
 /// Makes the calling thread one that uses ports, for the object's life: with caches of its own in buffer pools, and
-/// open to the drivers' signals.
+/// open to the drivers' signals if it receives.
 class registered_thread {
 public:
-    registered_thread();
+    enum class signals : bool { blocked, open };  ///< the drivers'
+
+    explicit registered_thread(signals drivers = signals::open);
     ~registered_thread();
     registered_thread(const registered_thread&) = delete;
     registered_thread& operator=(const registered_thread&) = delete;

@@ -6,11 +6,9 @@
 //     std::thread thread([&] { loop.run(); });
 //
 // A turn: a burst of frames, its segments through TCP and the layer, deadlines, the layer's batched work, one flush, a
-// quiescent report. Turns that found nothing spin for a while, then sleep for at most `idle_rules::longest_sleep`:
-// a port is polled, so a frame that arrives meanwhile waits so long at most.
+// quiescent report. After some turns that found nothing the shard sleeps (sleeper.h), offline for RCU: it announces the
+// sleep, looks at the port, every ring and everything else once more in a turn, and then waits.
 #pragma once
-
-#include <poll.h>
 
 #include <chrono>
 
@@ -24,7 +22,6 @@ namespace postern::port {
 struct idle_rules {
     bool busy = false;           ///< never sleeps: a core of its own, and the least latency
     unsigned empty_turns = 200;  ///< spun through before the first sleep
-    shard::instant longest_sleep = std::chrono::microseconds(100);
 };
 
 template <shard::session_layer Sessions>
@@ -40,14 +37,16 @@ public:
     void run() {
         const registered_thread registered;
         shard::quiescent_reader reader;
+        _parts.sleeper().begin();
         unsigned empty = 0;
         while (!over()) {
             empty = turn() ? 0 : empty + 1;
             reader.quiescent();
-            if (empty > _idle.empty_turns && !_idle.busy) {
-                rest(reader);
+            if (empty > _idle.empty_turns && !_idle.busy && rest(reader)) {
+                empty = 0;
             }
         }
+        _parts.sleeper().end();
     }
 
     /// Any thread; see sockets::shard_loop.
@@ -66,35 +65,42 @@ public:
         if (_draining.begins(_now)) {
             _sessions.drain();
         }
-        const std::span<const tcp::segment> segments = _parts.receive(_now);
-        tcp::run_turn(_parts.endpoint(), _sessions, _now, segments);
+        tcp::run_turn(_parts.endpoint(), _sessions, _now, _parts.receive(_now));
         _parts.end_turn();
-        return !segments.empty();
+        return _parts.received_anything();
     }
 
     /// `run` is to return.
-    bool over() const noexcept {
-        return _draining.over(_now, _sessions.open_sessions() != 0 || _parts.endpoint().connections() != 0);
+    bool over() noexcept {
+        if (!_draining.begun()) {
+            return false;
+        }
+        const bool done = _sessions.open_sessions() == 0 && _parts.endpoint().connections() == 0;
+        return _draining.over(_now, !_parts.all_done(done));
     }
 
 private:
-    void rest(shard::quiescent_reader& reader) {
+    /// True: something came while it was about to sleep, and was dealt with.
+    bool rest(shard::quiescent_reader& reader) {
         if (!_parts.endpoint().may_sleep()) {
-            return;
+            return false;
         }
         shard::eventfd_waker& waker = _parts.waker();
         waker.announce();
-        const shard::instant left = std::min(_parts.next_timer() - _now, _idle.longest_sleep);
-        if (_sessions.idle() && _draining.seen() && left > shard::instant::zero()) {
-            reader.offline();
-            pollfd bell{waker.descriptor(), POLLIN, 0};
-            const timespec most{0, static_cast<long>(left.count())};
-            if (::ppoll(&bell, 1, &most, nullptr) > 0) {
-                waker.hush();
+        _parts.sleeper().arm();
+        // The last look: whoever puts something into a ring from now on sees that a sleep was announced.
+        const bool came = turn();
+        if (!came && _parts.endpoint().may_sleep() && _sessions.idle() && _draining.seen() && !over()) {
+            const shard::instant until = std::min(_parts.next_timer(), _draining.end());
+            if (until > _now) {
+                reader.offline();
+                _parts.sleeper().sleep(until - _now);
+                reader.online();
             }
-            reader.online();
         }
+        _parts.sleeper().disarm();
         waker.woken();
+        return came;
     }
 
     packet_shard& _parts;

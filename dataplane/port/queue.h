@@ -1,24 +1,31 @@
-// A shard's pair of queues: bursts of frames in, frames out. The buffers (mbufs) never leave the shard nor outlive the
-// turn: what is received is released at its end, what is sent belongs to the driver.
+// A shard's pair of queues: bursts of frames in, frames out. The buffers (mbufs) don't outlive the turn: what is
+// received is released at its end unless another shard or the kernel got it, what is sent belongs to the driver.
 #pragma once
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
+#include <utility>
 
+#include "dataplane/port/hand_over.h"
 #include "dataplane/shard/counters.h"
 
 namespace postern::port {
 
 inline constexpr std::uint16_t burst_size = 32;
+/// Frames of one turn at most: a burst of the queue's own, and one that others handed over.
+inline constexpr std::uint16_t most_held = 2 * burst_size;
 
 /// A frame that arrived; the octets live until `release`.
 struct received_frame {
     std::span<const std::uint8_t> octets;
+    std::uint16_t slot = 0;        ///< for `give_away`
     bool ip_checked = false;       ///< the NIC found the IPv4 header's checksum good
     bool segment_checked = false;  ///< the NIC found TCP's good
 };
@@ -35,7 +42,8 @@ struct queue_counts {
     shard::counter sent;
     shard::counter no_frame_buffer;  ///< frames that could not be built: the pool was empty
     shard::counter no_room;          ///< frames that the transmit queue did not take
-    shard::counter chained;          ///< received in several buffers, dropped
+    shard::counter chained;          ///< received in several buffers, copied into one
+    shard::counter chained_dropped;  ///< of them not taken: longer than the MTU, or headers not in the first buffer
 
     template <class F>
     void for_each(F&& f) const {
@@ -44,13 +52,26 @@ struct queue_counts {
         f("no_frame_buffer", no_frame_buffer.value());
         f("no_room", no_room.value());
         f("chained", chained.value());
+        f("chained_dropped", chained_dropped.value());
     }
 };
 
 class queue {
 public:
-    queue(std::uint16_t port, std::uint16_t index, rte_mempool* pool, bool tx_checksums) noexcept
-        : _port(port), _index(index), _pool(pool), _tx_checksums(tx_checksums) {}
+    struct place {
+        std::uint16_t port = 0;
+        std::uint16_t index = 0;
+        bool of_device = true;  ///< the device has this queue; else nothing is received, and others send
+        bool tx_checksums = false;
+        std::uint32_t longest_frame = 0;  ///< that is put together from several buffers
+    };
+    /// `others`: who sends for a shard without a queue of the device; with its number.
+    queue(const place& at, rte_mempool* pool, hand_over* others = nullptr, unsigned shard = 0)
+        : _at(at),
+          _pool(pool),
+          _others(others),
+          _shard(shard),
+          _joined(new std::uint8_t[std::size_t{at.longest_frame} * most_held]) {}
     queue(const queue&) = delete;
     queue& operator=(const queue&) = delete;
     ~queue() {
@@ -61,23 +82,51 @@ public:
 
     /// Takes up to a burst; the frames of the last one must have been released.
     std::span<const received_frame> receive() noexcept {
-        const std::uint16_t n = rte_eth_rx_burst(_port, _index, _held.data(), burst_size);
-        _held_count = n;
-        std::size_t frames = 0;
+        fill();
+        return frames();
+    }
+
+    /// `receive` in steps, for a shard that has others beside it: a burst of the device's, then frames that others
+    /// handed over, then all of them but those that were given away.
+    void fill() noexcept {
+        const std::uint16_t n = _at.of_device ? rte_eth_rx_burst(_at.port, _at.index, _held.data(), burst_size) : 0;
         for (std::uint16_t i = 0; i < n; ++i) {
-            rte_mbuf* const m = _held[i];
-            rte_prefetch0(rte_pktmbuf_mtod(m, const void*));
-            if (m->nb_segs != 1) {
-                _counts.chained.add();  // the buffers are as large as the MTU asks for
-                continue;
-            }
-            received_frame& f = _frames[frames++];
-            f.octets = {rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len};
-            f.ip_checked = (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) == RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-            f.segment_checked = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+            rte_prefetch0(rte_pktmbuf_mtod(_held[i], const void*));
         }
+        _held_count = n;
+        _described = 0;
+        _frame_count = 0;
         _counts.received.add(n);
-        return {_frames.data(), frames};
+    }
+    /// At most `burst_size` frames a turn.
+    void add(rte_mbuf* frame) noexcept { _held[_held_count++] = frame; }
+    std::span<const received_frame> frames() noexcept {
+        for (; _described < _held_count; ++_described) {
+            const rte_mbuf* const m = _held[_described];
+            received_frame& f = _frames[_frame_count];
+            f.octets = {rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len};
+            if (m->nb_segs != 1) {
+                f.octets = join(*m, _described);
+                if (f.octets.empty()) {
+                    continue;
+                }
+            }
+            f.slot = _described;
+            // GOOD is a bit of NONE as well: the checksum isn't filled in, but the NIC answers for the octets.
+            f.ip_checked = (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_GOOD) != 0;
+            f.segment_checked = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_GOOD) != 0;
+            ++_frame_count;
+        }
+        return {_frames.data(), _frame_count};
+    }
+    const rte_mbuf& buffer(const received_frame& f) const noexcept { return *_held[f.slot]; }
+    /// The frame's buffer is the caller's; its octets live as long as that.
+    rte_mbuf* give_away(const received_frame& f) noexcept { return std::exchange(_held[f.slot], nullptr); }
+    /// Forgets the frames that were given away.
+    void keep_held() noexcept {
+        const auto gone = [this](const received_frame& f) { return _held[f.slot] == nullptr; };
+        const auto end = std::remove_if(_frames.begin(), _frames.begin() + _frame_count, gone);
+        _frame_count = static_cast<std::uint16_t>(end - _frames.begin());
     }
 
     /// Gives the buffers of the last burst back.
@@ -106,7 +155,7 @@ public:
         _next = nullptr;
         m->data_len = static_cast<std::uint16_t>(size);
         m->pkt_len = static_cast<std::uint32_t>(size);
-        if (layers != nullptr && _tx_checksums) {
+        if (layers != nullptr && _at.tx_checksums) {
             m->l2_len = layers->link & 0x7fU;
             m->l3_len = layers->network & 0x1ffU;
             m->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM |
@@ -120,38 +169,51 @@ public:
 
     /// Sends what was put. What the driver does not take is dropped and counted: TCP sends it again.
     void flush() noexcept {
+        send(_waiting.data(), _waiting_count);
+        _waiting_count = 0;
+    }
+    /// Sends frames that are the caller's, likewise.
+    void send(rte_mbuf** frames, std::uint16_t n) noexcept {
         std::uint16_t done = 0;
         // A full ring of a slow driver is given a few chances, never the turn.
-        for (unsigned tries = 0; done < _waiting_count && tries < 4; ++tries) {
-            done =
-                static_cast<std::uint16_t>(done + rte_eth_tx_burst(_port, _index, _waiting.data() + done,
-                                                                   static_cast<std::uint16_t>(_waiting_count - done)));
+        for (unsigned tries = 0; done < n && tries < 4; ++tries) {
+            done = static_cast<std::uint16_t>(done + pass(frames + done, static_cast<std::uint16_t>(n - done)));
         }
         _counts.sent.add(done);
-        if (done < _waiting_count) {
-            _counts.no_room.add(static_cast<std::uint64_t>(_waiting_count - done));
-            rte_pktmbuf_free_bulk(_waiting.data() + done, static_cast<unsigned>(_waiting_count - done));
+        if (done < n) {
+            _counts.no_room.add(static_cast<std::uint64_t>(n - done));
+            rte_pktmbuf_free_bulk(frames + done, static_cast<unsigned>(n - done));
         }
-        _waiting_count = 0;
     }
 
     /// Whether checksums are left to the NIC.
-    bool fills_checksums() const noexcept { return _tx_checksums; }
+    bool fills_checksums() const noexcept { return _at.tx_checksums; }
     const queue_counts& counts() const noexcept { return _counts; }
     /// Buffers of the pool that are not free: what the receive queue holds, and what is on its way. Any thread; about.
     std::uint32_t buffers_in_use() const noexcept { return rte_mempool_in_use_count(_pool); }
 
 private:
-    std::uint16_t _port;
-    std::uint16_t _index;
+    std::uint16_t pass(rte_mbuf** frames, std::uint16_t n) noexcept {
+        if (_at.of_device) {
+            return rte_eth_tx_burst(_at.port, _at.index, frames, n);
+        }
+        return static_cast<std::uint16_t>(_others->give_to_send(_shard, frames, n));
+    }
+    std::span<const std::uint8_t> join(const rte_mbuf& m, std::uint16_t slot) noexcept;
+
+    place _at;
     rte_mempool* _pool;
-    bool _tx_checksums;
+    hand_over* _others;
+    unsigned _shard;
     std::uint16_t _held_count = 0;
+    std::uint16_t _described = 0;  ///< of the held: made frames, if they are some
+    std::uint16_t _frame_count = 0;
     std::uint16_t _waiting_count = 0;
     rte_mbuf* _next = nullptr;
-    std::array<rte_mbuf*, burst_size> _held;         // NOLINT: filled up to `_held_count`
-    std::array<received_frame, burst_size> _frames;  // NOLINT: filled by `receive`
-    std::array<rte_mbuf*, 64> _waiting;              // NOLINT: filled up to `_waiting_count`
+    std::array<rte_mbuf*, most_held> _held;         // NOLINT: filled up to `_held_count`
+    std::array<received_frame, most_held> _frames;  // NOLINT: filled up to `_frame_count`
+    std::array<rte_mbuf*, 64> _waiting;             // NOLINT: filled up to `_waiting_count`
+    std::unique_ptr<std::uint8_t[]> _joined;        ///< room for each held frame, touched by chained ones alone
     queue_counts _counts;
 };
 

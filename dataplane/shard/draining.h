@@ -32,6 +32,8 @@ public:
         _end = most < never - _start ? _start + most : never;
         return first;
     }
+    /// The shard's thread: whether it has seen that the loop is to end.
+    bool begun() const noexcept { return _seen != 0; }
     /// The shard's thread: whether the loop is over. `left`: sessions or connections are still there.
     bool over(instant now, bool left) const noexcept {
         return _seen != 0 && (now >= _end || (!left && !_held.load(std::memory_order_acquire)));

@@ -2,6 +2,8 @@
 
 #include <urcu/urcu-qsbr.h>
 
+#include <memory>
+
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
 #define POSTERN_THREAD_SANITIZER 1
@@ -17,6 +19,12 @@ namespace {
 
 // Every report of a reader happens before the end of every grace period that had to wait for it. One address for all
 // readers says a little more than that, which hides nothing: only what readers did before a report is ordered.
+struct retired {
+    rcu_head head;  // first: liburcu gives this one back
+    const void* what;
+    void (*destroy)(const void*);
+};
+
 #ifdef POSTERN_THREAD_SANITIZER
 char passed;
 void say_passed() noexcept {
@@ -29,6 +37,8 @@ void see_passed() noexcept {
 void say_passed() noexcept {}
 void see_passed() noexcept {}
 #endif
+
+static_assert(std::is_standard_layout_v<retired>);
 
 }  // namespace
 
@@ -57,6 +67,21 @@ void quiescent_reader::online() noexcept {
 
 void wait_for_readers() noexcept {
     urcu_qsbr_synchronize_rcu();
+    see_passed();
+}
+
+void retire(const void* what, void (*destroy)(const void*)) {
+    auto entry = std::make_unique<retired>(retired{{}, what, destroy});
+    say_passed();
+    urcu_qsbr_call_rcu(&entry.release()->head, [](rcu_head* head) {
+        see_passed();
+        const std::unique_ptr<retired> mine(reinterpret_cast<retired*>(head));
+        mine->destroy(mine->what);
+    });
+}
+
+void wait_for_retired() noexcept {
+    urcu_qsbr_barrier();
     see_passed();
 }
 

@@ -32,6 +32,13 @@ public:
 /// thread that is an online reader itself and still uses a pointer.
 void wait_for_readers() noexcept;
 
+/// Calls `destroy(what)` once every reader has passed a quiescent state since the call, on a thread of liburcu's. Does
+/// not block, so that a reader may call it. Throws std::bad_alloc.
+void retire(const void* what, void (*destroy)(const void*));
+
+/// Returns when everything retired before is destroyed. Blocks as `wait_for_readers`.
+void wait_for_retired() noexcept;
+
 /// One pointer with one writer at a time and readers on any registered thread. Owns what it points at.
 template <class T>
 class published {
@@ -51,6 +58,14 @@ public:
         std::unique_ptr<const T> old(_pointer.exchange(next.release(), std::memory_order_acq_rel));
         wait_for_readers();
         return old;
+    }
+
+    /// Writer: puts `next` in force and has the one before destroyed when no shard can hold it, without waiting. Who
+    /// ends the process, or looks for leaks, calls `wait_for_retired` when the writer is done.
+    void replace(std::unique_ptr<const T> next) {
+        if (const T* const old = _pointer.exchange(next.release(), std::memory_order_acq_rel)) {
+            retire(old, [](const void* what) { delete static_cast<const T*>(what); });
+        }
     }
 
 private:

@@ -104,6 +104,8 @@ public:
     shard::instant next_timer() const noexcept { return _wheel.next(); }
 
     const counters& counts() const noexcept { return _counts; }
+    /// Who accepts connections to this address and port; null: nobody.
+    const listener* listener_for(const shard::endpoint& local) const noexcept;
     /// Connections of any state but TIME-WAIT.
     std::size_t connections() const noexcept { return _used; }
     std::size_t half_open() const noexcept { return _half_open; }
@@ -149,7 +151,6 @@ private:
     // endpoint_listen.cc: segments that belong to no synchronised connection.
     void no_connection(const segment& s, std::uint64_t key);
     bool in_time_wait_arrived(const segment& s, time_wait_table::entry& e, std::uint64_t key);
-    const listener* listener_for(const shard::endpoint& local) const noexcept;
     void syn_arrived(const segment& s, std::uint64_t key, const std::uint32_t* least_isn);
     void answer_with_cookie(const segment& s) noexcept;
     bool cookie_arrived(const segment& s, std::uint64_t key);

@@ -208,7 +208,6 @@ port = ${smtp##*:}
 device = "net_tap0,iface=$namespace"
 mac = "02:00:00:00:00:01"
 addresses = ["${smtp%:*}/24", "$smtp6/64"]
-memory_mib = 128
 TOML
     cat > "$state/control.toml" <<TOML
 # Written by ./dev up at each start. control/daemon/control.toml says what each key does.

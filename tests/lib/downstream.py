@@ -1,6 +1,6 @@
 """Mail servers to stand behind Postern in whole-process tests: a real Postfix, and a scripted one that misbehaves on purpose.
 
-Both listen on 127.0.0.1, keep their state in a folder that the test gives, and are ended by their own process or thread.
+Both listen on 127.0.0.1 unless told otherwise, keep their state in a folder that the test gives, and are ended by their own process or thread.
 """
 
 import os
@@ -27,10 +27,10 @@ def wait_until(condition, seconds, what):
     raise AssertionError(f"not within {seconds} s: {what}")
 
 
-def greets(port):
+def greets(port, address="127.0.0.1"):
     """Whether an SMTP server at this port says 220."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+        with socket.create_connection((address, port), timeout=1) as connection:
             return connection.recv(512).startswith(b"220")
     except OSError:
         return False
@@ -39,9 +39,10 @@ def greets(port):
 class Postfix:
     """Debian's Postfix with a configuration and queue of its own; every message it takes becomes one file in `delivered`."""
 
-    def __init__(self, folder, extra=None, port=None):
+    def __init__(self, folder, extra=None, port=None, address="127.0.0.1"):
         self.folder = pathlib.Path(folder)
         self.port = port or free_port()
+        self.address = address
         self.delivered = self.folder / "delivered"
         self.state = self.folder / "postfix"
         self._extra = extra or {}
@@ -53,9 +54,9 @@ class Postfix:
         environment = dict(os.environ, POSTFIX_EXTRA="\n".join(f"{key} = {value}" for key, value in self._extra.items()))
         self._log = open(self.folder / "postfix.out", "ab")  # noqa: SIM115: closed by stop
         self._process = subprocess.Popen(
-            [ROOT / "image/up/downstream.sh", self.state, "127.0.0.1", str(self.port), self.delivered],
+            [ROOT / "image/up/downstream.sh", self.state, self.address, str(self.port), self.delivered],
             stdout=self._log, stderr=subprocess.STDOUT, env=environment, start_new_session=True)
-        wait_until(lambda: greets(self.port) or self._process.poll() is not None, 30, "Postfix greets")
+        wait_until(lambda: greets(self.port, self.address) or self._process.poll() is not None, 30, "Postfix greets")
         if self._process.poll() is not None:
             raise AssertionError("Postfix ended: " + (self.folder / "postfix.out").read_text())
         return self

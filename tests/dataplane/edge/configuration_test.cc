@@ -177,6 +177,14 @@ INSTANTIATE_TEST_SUITE_P(
         wrong_line{"name", "[edge]\nname = \"no host name\"\n", "edge.toml:5:", "\"no host name\"", "reverse DNS"},
         wrong_line{"state", "[edge]\nstate = \"\"\n", "edge.toml:5:", "edge.state", "write a path"},
         wrong_line{"transport", "[edge]\ntransport = \"xdp\"\n", "edge.toml:5:", "\"xdp\"", "\"sockets\""},
+        wrong_line{"queues",
+                   "[edge]\ntransport = \"dpdk\"\nshards = 2\n[port]\ndevice = \"net_tap0\"\naddresses = "
+                   "[\"192.0.2.1/24\"]\nqueues = 3\n",
+                   "edge.toml:10:", "port.queues = 3", "2 shards"},
+        wrong_line{"twin",
+                   "[edge]\ntransport = \"dpdk\"\n[port]\ndevice = \"net_tap0\"\naddresses = "
+                   "[\"192.0.2.1/24\"]\ntwin_device = \"a name too long\"\n",
+                   "edge.toml:9:", "port.twin_device", "postern0"},
         wrong_line{"address", "[[listener]]\naddress = \"localhost\"\n", "edge.toml:5:", "\"localhost\"", "0.0.0.0"},
         wrong_line{"no_address", "[[listener]]\nport = 25\n", "edge.toml:4:", "address", "it is missing"},
         wrong_line{"port", "[[listener]]\naddress = \"::\"\nport = 65536\n", "edge.toml:6:", "65536", "to 65535"},

@@ -389,5 +389,80 @@ TEST_F(interface_test, asks_for_its_gateways_from_an_address_of_theirs) {
     EXPECT_EQ(bytes(room.begin(), room.begin() + 6), of(their_mac));
 }
 
+/// A second interface, for segments, beside a settled one.
+class following_test : public interface_test {
+protected:
+    void follow() { second->follow(port->view()); }
+    bool takes_segments_to(const ip_address& ip) {
+        const bytes frame = is_ipv4(ip) ? ethernet(packet(v4{.to = ip}, bytes(20, 0)), "0800")
+                                        : ethernet(packet(v6{.to = ip}, bytes(20, 0)), "86dd");
+        return second->input(frame, now).is == what::segment;
+    }
+    kept_frames quiet;
+    std::optional<interface> second;
+};
+
+TEST_F(following_test, it_says_nothing_and_waits_for_nothing) {
+    interface_settings s = both_families();
+    s.gateways = {their_ip, their_ip6};
+    second.emplace(s, quiet, now, interface::part::segments);
+    EXPECT_EQ(second->next_timer(), shard::never);
+    for (int i = 0; i < 60; ++i) {
+        second->tick(now += seconds(1));
+    }
+    EXPECT_TRUE(quiet.frames.empty());
+}
+
+TEST_F(following_test, an_ipv6_address_is_in_use_when_the_first_says_so) {
+    port.emplace(both_families(), sent, now);
+    second.emplace(both_families(), quiet, now, interface::part::segments);
+    port->tick(now);
+    follow();
+    EXPECT_TRUE(takes_segments_to(our_ip));
+    EXPECT_FALSE(takes_segments_to(our_ip6)) << "in detection";
+    const std::uint64_t version = port->version();
+    port->tick(now += seconds(1));
+    EXPECT_GT(port->version(), version);
+    follow();
+    EXPECT_TRUE(takes_segments_to(our_ip6));
+}
+
+TEST_F(following_test, it_knows_the_neighbours_and_gateways_of_the_first) {
+    interface_settings s = both_families();
+    s.gateways = {ipv4(192, 0, 2, 254)};
+    settle(s);
+    second.emplace(s, quiet, now, interface::part::segments);
+    std::array<std::uint8_t, 64> room{};
+    const auto reaches = [&](const ip_address& to) {
+        return second->write_headers(room, our_ip, to, 0, protocol::tcp, 20) != 0;
+    };
+    follow();
+    EXPECT_FALSE(reaches(their_ip));
+    const std::uint64_t version = port->version();
+    give(ethernet(arp(true, their_mac, their_ip, {}, our_ip), "0806", broadcast_mac));
+    EXPECT_GT(port->version(), version);
+    follow();
+    EXPECT_TRUE(reaches(their_ip));
+    EXPECT_EQ(bytes(room.begin(), room.begin() + 6), of(their_mac));
+    EXPECT_FALSE(reaches(far_ip));
+    give(ethernet(arp(false, third_mac, ipv4(192, 0, 2, 254), our_mac, our_ip), "0806"));
+    follow();
+    EXPECT_TRUE(reaches(far_ip));
+    EXPECT_EQ(bytes(room.begin(), room.begin() + 6), of(third_mac));
+    // The same word again is no news.
+    const std::uint64_t settled = port->version();
+    give(ethernet(arp(true, their_mac, their_ip, {}, our_ip), "0806", broadcast_mac));
+    EXPECT_EQ(port->version(), settled);
+}
+
+TEST_F(interface_test, fragments_are_the_kernels_unless_they_are_of_tcp) {
+    settle();
+    EXPECT_EQ(give(ethernet(packet(v4{.protocol = 17, .fragment = 0x2000}, bytes(24, 0)), "0800")).is, what::other);
+    EXPECT_EQ(give(ethernet(packet(v4{.protocol = 6, .fragment = 0x2000}, bytes(24, 0)), "0800")).is, what::dropped);
+    EXPECT_EQ(give(ethernet(packet(v6{.next = 44}, hex("11 00 00 01 00 00 00 2a 0000")), "86dd")).is, what::other);
+    EXPECT_EQ(give(ethernet(packet(v6{.next = 44}, hex("06 00 00 01 00 00 00 2a 0000")), "86dd")).is, what::dropped);
+    EXPECT_EQ(dropped(drop::fragment), 4U);
+}
+
 }  // namespace
 }  // namespace postern::net

@@ -4,12 +4,9 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -17,93 +14,92 @@
 #include "board/process/files.h"
 #include "dataplane/port/packet_loop.h"
 #include "tests/dataplane/port/echo_layer.h"
+#include "tests/dataplane/port/rig.h"
 
 namespace postern::port {
 namespace {
 
 using std::chrono::seconds;
 
-constexpr net::ip_address ours = net::ipv4(192, 0, 2, 1);
-constexpr net::ip_address ours6{0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-constexpr std::uint16_t smtp = 25;
+/// One shard of the port under test, on its own thread.
+struct running_shard {
+    running_shard(device& port, std::uint16_t number, const net::interface_settings& network,
+                  std::span<const tcp::endpoint::listener> listeners, shard::connection_limits& limits,
+                  const tcp::settings& tcp, const ties& tied)
+        : parts(port, number, network, listeners, limits, tcp, tcp::random_secrets(),
+                std::chrono::steady_clock::now().time_since_epoch(), tied),
+          layer(parts.endpoint()),
+          loop(parts, layer) {}
 
-/// Once for the process: DPDK does not start twice.
-struct rig {
-    std::unique_ptr<device> port;
-    std::string fault;
-
-    rig() {
-        if (::geteuid() != 0 || ::access("/dev/net/tun", R_OK | W_OK) != 0) {
-            fault = "needs root and /dev/net/tun, for a network namespace and a TAP device";
-            return;
-        }
-        // This thread's namespace, and that of the threads it starts from now on; it goes with the process.
-        if (::unshare(CLONE_NEWNET) != 0) {
-            fault = std::string("no network namespace: ") + std::strerror(errno);
-            return;
-        }
-        if (const auto started = start_environment({{"net_tap0,iface=postern0"}, 64, false}); !started) {
-            ADD_FAILURE() << started.error();
-            return;
-        }
-        device_settings settings;
-        settings.name = "net_tap0";
-        settings.descriptors = 256;
-        settings.spare_buffers = 2048;
-        auto opened = device::open(settings);
-        if (!opened) {
-            ADD_FAILURE() << opened.error();
-            return;
-        }
-        port = std::move(*opened);
-        EXPECT_EQ(std::system("ip addr add 192.0.2.9/24 dev postern0 && "
-                              "ip -6 addr add 2001:db8::9/64 dev postern0 nodad && ip link set postern0 up"),
-                  0);
-    }
-    static rig& one() {
-        static rig instance;
-        return instance;
-    }
+    packet_shard parts;
+    echo_layer<tcp::endpoint> layer;
+    packet_loop<echo_layer<tcp::endpoint>> loop;
+    std::thread thread;
 };
 
-class tap_test : public ::testing::Test {
+class tap_test : public ::testing::TestWithParam<shape> {
 protected:
     void SetUp() override {
         rig& r = rig::one();
         if (!r.fault.empty()) {
             GTEST_SKIP() << r.fault;
         }
-        ASSERT_TRUE(r.port);
-        at_rest = r.port->buffers_in_use();
+        const shape& s = GetParam();
+        ASSERT_TRUE(r.ports[s.device]);
+        device& port = *r.ports[s.device];
+        at_rest = port.buffers_in_use();
         net::interface_settings network;
         // Not the device's own: the kernel's end of the TAP has the same.
         network.mac = {0x02, 0, 0, 0, 0, 0x01};
-        network.addresses = {{ours, 24}, {ours6, 64}};
+        network.addresses = {{s.ours(), 24}, {s.ours6(), 64}};
         network.find_duplicates = false;
         const std::array listeners{tcp::endpoint::listener{{net::unspecified_ipv4, smtp}, 0},
                                    tcp::endpoint::listener{{net::unspecified_ipv6, smtp}, 1}};
         tcp::settings tcp;
         tcp.time_wait_time = seconds(1);
-        parts.emplace(*r.port, 0, network, listeners, limits, tcp, tcp::random_secrets(),
-                      std::chrono::steady_clock::now().time_since_epoch());
-        layer.emplace(parts->endpoint());
-        loop.emplace(*parts, *layer);
-        thread = std::thread([this] { loop->run(); });
+        ties tied;
+        if (s.shards > 1) {
+            others.emplace(s.shards, port.queues());
+            owners.emplace(port.owners());
+            tied = {&*others, &*owners, &view, nullptr};
+        }
+        for (std::uint16_t i = 0; i < s.shards; ++i) {
+            shards.push_back(std::make_unique<running_shard>(port, i, network, listeners, limits, tcp, tied));
+        }
+        for (const auto& each : shards) {
+            each->thread = std::thread([&each] { each->loop.run(); });
+        }
     }
     void TearDown() override {
-        if (!thread.joinable()) {
+        for (const auto& each : shards) {
+            each->loop.drain(seconds(5));
+        }
+        for (const auto& each : shards) {
+            each->thread.join();
+        }
+        for (const auto& each : shards) {
+            EXPECT_EQ(each->parts.endpoint().connections(), 0U);
+            EXPECT_TRUE(each->parts.endpoint().consistent());
+            EXPECT_EQ(each->parts.endpoint().buffered(), 0U);
+            EXPECT_EQ(each->parts.counts().bad_segments.value(), 0U);
+            EXPECT_EQ(each->parts.counts().hand_over_full.value(), 0U);
+        }
+        const auto count = static_cast<std::uint32_t>(shards.size());
+        if (count == 0) {
             return;
         }
-        loop->drain(seconds(5));
-        thread.join();
-        EXPECT_EQ(parts->endpoint().connections(), 0U);
-        EXPECT_TRUE(parts->endpoint().consistent());
-        EXPECT_EQ(parts->endpoint().buffered(), 0U);
-        EXPECT_EQ(parts->counts().bad_segments.value(), 0U);
-        loop.reset();
-        layer.reset();
-        parts.reset();
-        EXPECT_LE(rig::one().port->buffers_in_use(), at_rest + burst_size) << "buffers that nobody gave back";
+        shards.clear();
+        others.reset();
+        shard::wait_for_retired();
+        EXPECT_LE(rig::one().ports[GetParam().device]->buffers_in_use(), at_rest + count * burst_size)
+            << "buffers that nobody gave back";
+    }
+    std::uint64_t sum(shard::counter packet_counts::*which) const {
+        std::uint64_t out = 0;
+        for (const auto& each : shards) {
+            out += (each->parts.counts().*which).value();
+        }
+        return out;
     }
 
     static process::descriptor connect(bool v6 = false) {
@@ -116,12 +112,14 @@ protected:
             sockaddr_in6 to{};
             to.sin6_family = AF_INET6;
             to.sin6_port = htons(smtp);
+            const net::ip_address ours6 = GetParam().ours6();
             std::memcpy(&to.sin6_addr, ours6.data(), ours6.size());
             result = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to);
         } else {
             sockaddr_in to{};
             to.sin_family = AF_INET;
             to.sin_port = htons(smtp);
+            const net::ip_address ours = GetParam().ours();
             std::memcpy(&to.sin_addr, ours.data() + 12, 4);
             result = ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to);
         }
@@ -161,13 +159,14 @@ protected:
 
     shard::connection_limits limits{std::array<shard::connection_limits::limits, 2>{{{1000, 1000}, {1000, 1000}}}};
     std::uint32_t at_rest = 0;
-    std::optional<packet_shard> parts;
-    std::optional<echo_layer<tcp::endpoint>> layer;
-    std::optional<packet_loop<echo_layer<tcp::endpoint>>> loop;
-    std::thread thread;
+    shard::published<net::link_view> view;
+    std::optional<hand_over> others;
+    std::optional<steering> owners;
+    std::vector<std::unique_ptr<running_shard>> shards;
 };
+INSTANTIATE_TEST_SUITE_P(shapes, tap_test, ::testing::ValuesIn(shapes));
 
-TEST_F(tap_test, the_kernel_is_greeted_and_answered_over_both_families) {
+TEST_P(tap_test, the_kernel_is_greeted_and_answered_over_both_families) {
     for (const bool v6 : {false, true}) {
         const process::descriptor fd = connect(v6);
         EXPECT_EQ(receive(fd, 10), "220 echo\r\n") << v6;
@@ -178,7 +177,7 @@ TEST_F(tap_test, the_kernel_is_greeted_and_answered_over_both_families) {
     }
 }
 
-TEST_F(tap_test, two_megabytes_there_and_back_are_the_same_octets) {
+TEST_P(tap_test, two_megabytes_there_and_back_are_the_same_octets) {
     const process::descriptor fd = connect();
     receive(fd, 10);
     const std::string content = noise(2 * 1024 * 1024);
@@ -191,7 +190,7 @@ TEST_F(tap_test, two_megabytes_there_and_back_are_the_same_octets) {
     EXPECT_TRUE(back == content) << back.size();
 }
 
-TEST_F(tap_test, a_client_that_does_not_read_holds_up_only_itself) {
+TEST_P(tap_test, a_client_that_does_not_read_holds_up_only_itself) {
     const process::descriptor slow = connect();
     const timeval short_patience{0, 200000};
     ::setsockopt(slow.get(), SOL_SOCKET, SO_SNDTIMEO, &short_patience, sizeof short_patience);
@@ -210,7 +209,7 @@ TEST_F(tap_test, a_client_that_does_not_read_holds_up_only_itself) {
     EXPECT_EQ(back.size(), 10 + sent) << "and nothing of its own is lost";
 }
 
-TEST_F(tap_test, hundreds_at_a_time_and_resets) {
+TEST_P(tap_test, hundreds_at_a_time_and_resets) {
     std::vector<process::descriptor> all;
     for (int i = 0; i < 300; ++i) {
         all.push_back(connect(i % 2 == 1));
@@ -232,16 +231,46 @@ TEST_F(tap_test, hundreds_at_a_time_and_resets) {
         ::usleep(1000);
     }
     EXPECT_EQ(limits.connections(0) + limits.connections(1), 0U);
+    for (const auto& each : shards) {
+        EXPECT_GT(each->parts.endpoint().counts().accepted.value(), 300U / shards.size() / 3) << "each has its share";
+    }
+    if (GetParam().queues < GetParam().shards) {
+        EXPECT_GT(sum(&packet_counts::handed_over), 600U);
+        EXPECT_GT(sum(&packet_counts::sent_for_others), 600U);
+    }
+    EXPECT_LE(sum(&packet_counts::taken_over), sum(&packet_counts::handed_over));
 }
 
-TEST_F(tap_test, a_port_where_nobody_listens_is_refused) {
+TEST_P(tap_test, a_port_where_nobody_listens_is_refused) {
     process::descriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(26);
+    const net::ip_address ours = GetParam().ours();
     std::memcpy(&to.sin_addr, ours.data() + 12, 4);
     EXPECT_NE(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
     EXPECT_EQ(errno, ECONNREFUSED);
+}
+
+TEST_P(tap_test, a_shard_at_rest_sleeps) {
+    const process::descriptor fd = connect();
+    receive(fd, 10);
+    const auto turns = [this] {
+        std::uint64_t out = 0;
+        for (const auto& each : shards) {
+            out += each->parts.endpoint().counts().turns.value();
+        }
+        return out;
+    };
+    ::usleep(20'000);
+    const std::uint64_t before = turns();
+    ::usleep(300'000);
+    const std::uint64_t in_300_ms = turns() - before;
+    const device& port = *rig::one().ports[GetParam().device];
+    // Shards that poll look at their queue every 100 µs, twice (the second time after they announced the next sleep).
+    EXPECT_LE(in_300_ms, port.interrupts() ? 200U : 2U * 3000U * port.queues() + 200U);
+    send_all(fd, "still there");
+    EXPECT_EQ(receive(fd, 11), "still there");
 }
 
 }  // namespace

@@ -151,6 +151,49 @@ TEST(quiescence, what_a_reader_may_hold_is_never_destroyed) {
     EXPECT_EQ(wrong, 0u);
 }
 
+TEST(quiescence, a_reader_replaces_what_others_may_hold_without_waiting) {
+    struct generation {
+        explicit generation(std::uint64_t n, std::atomic<int>& l) : number(n), live(l) { ++live; }
+        ~generation() {
+            number = ~std::uint64_t{0};
+            --live;
+        }
+        std::uint64_t number;
+        std::atomic<int>& live;
+    };
+    constexpr std::uint64_t last = 2'000;
+    std::atomic<int> live{0};
+    std::atomic<std::uint64_t> wrong{0};
+    {
+        published<generation> current(std::make_unique<const generation>(0, live));
+        std::thread follower([&] {
+            quiescent_reader reader;
+            std::uint64_t seen = 0;
+            const bool came = wait_for([&] {
+                const std::uint64_t number = current.read()->number;
+                wrong += number < seen || number > last;
+                seen = number;
+                reader.quiescent();
+                return number == last;
+            });
+            wrong += !came;
+        });
+        std::thread writer([&] {
+            quiescent_reader reader;
+            for (std::uint64_t i = 1; i <= last; ++i) {
+                current.replace(std::make_unique<const generation>(i, live));
+                reader.quiescent();
+            }
+        });
+        follower.join();
+        writer.join();
+        wait_for_retired();
+        EXPECT_EQ(live, 1) << "all but the one in force are gone";
+    }
+    EXPECT_EQ(live, 0);
+    EXPECT_EQ(wrong, 0u);
+}
+
 TEST(quiescence, a_sleeping_reader_holds_up_nobody_and_an_awake_one_does) {
     std::atomic<int> stage{0};
     std::thread shard([&] {

@@ -29,6 +29,14 @@ struct shape {
     std::uint16_t shards;
     std::uint16_t queues;
 
+    /// Gives the kernel's end its addresses and sets it up.
+    std::string kernel_commands() const {
+        const std::string number = std::to_string(network);
+        std::string out = "ip addr add 10.25.";
+        out.append(number).append(".9/24 dev ").append(interface);
+        out.append(" && ip -6 addr add 2001:db8:").append(number).append("::9/64 nodad dev ").append(interface);
+        return out.append(" && ip link set up dev ").append(interface);
+    }
     net::ip_address ours() const { return net::ipv4(10, 25, network, 1); }
     net::ip_address ours6() const { return {0x20, 0x01, 0x0d, 0xb8, 0, network, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}; }
 };
@@ -74,12 +82,7 @@ struct rig {
                 return;
             }
             ports[each.device] = std::move(*opened);
-            const std::string on = std::string(" dev ") + each.interface;
-            const std::string number = std::to_string(each.network);
-            EXPECT_EQ(std::system(("ip addr add 10.25." + number + ".9/24" + on + " && ip -6 addr add 2001:db8:" +
-                                   number + "::9/64" + on + " nodad && ip link set up" + on)
-                                      .c_str()),
-                      0);
+            EXPECT_EQ(std::system(each.kernel_commands().c_str()), 0);
         }
     }
     static rig& one() {

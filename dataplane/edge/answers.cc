@@ -230,6 +230,60 @@ std::string recent_events(const command& said, const event_log& log) {
     return done(std::move(out));
 }
 
+json::value show(const port_report& port) {
+    json::object link;
+    link["up"] = port.link_up;
+    link["mbps"] = port.link_mbps == 0 ? json::value() : json::value(port.link_mbps);
+    link["changes"] = port.link_changes;
+    json::object out;
+    out["device"] = port.device;
+    out["driver"] = port.driver;
+    out["mac"] = port.mac;
+    out["mtu"] = port.mtu;
+    out["shards"] = port.shards;
+    out["queues"] = port.queues;
+    out["huge_pages"] = port.huge_pages;
+    out["spread_by"] = port.spread_by;
+    out["sleeps_by"] = port.sleeps_by;
+    out["twin"] = port.twin.empty() ? json::value() : json::value(port.twin);
+    out["link"] = std::move(link);
+    return out;
+}
+
+std::string show_port(const process_view& view) {
+    const auto port = view.port();
+    json::object out;
+    out["port"] = port ? show(*port) : json::value();
+    return done(std::move(out));
+}
+
+std::string show_capture(const capture_report& capture) {
+    json::object one;
+    one["file"] = capture.file;
+    one["state"] = capture.state;
+    one["frames"] = capture.frames;
+    one["octets"] = capture.octets;
+    one["lost"] = capture.lost;
+    json::object out;
+    out["capture"] = capture.file.empty() ? json::value() : json::value(std::move(one));
+    return done(std::move(out));
+}
+
+std::string start_capture(const command& said, process_view& view) {
+    const auto file = view.start_capture(said);
+    if (!file) {
+        return refusal(file.error());
+    }
+    json::object out;
+    out["file"] = *file;
+    return done(std::move(out));
+}
+
+std::string stop_capture(process_view& view) {
+    const auto ended = view.stop_capture();
+    return ended ? show_capture(*ended) : refusal(ended.error());
+}
+
 std::string help() {
     json::array forms;
     for (const std::string_view form : command_forms()) {
@@ -263,6 +317,10 @@ bool needs_table(verb what) noexcept {
         case verb::show_sessions:
         case verb::show_listeners:
         case verb::show_version:
+        case verb::show_port:
+        case verb::show_capture:
+        case verb::capture_start:
+        case verb::capture_stop:
         case verb::events:
         case verb::events_acknowledge:
         case verb::drain:
@@ -294,6 +352,10 @@ std::string answer_table(const command& said, table_holder& holder, const proces
         case verb::show_sessions:
         case verb::show_listeners:
         case verb::show_version:
+        case verb::show_port:
+        case verb::show_capture:
+        case verb::capture_start:
+        case verb::capture_stop:
         case verb::events:
         case verb::events_acknowledge:
         case verb::drain:
@@ -314,6 +376,14 @@ std::string answer(const command& said, process_view& view) {
             return show_listeners(view);
         case verb::show_version:
             return show_version(view);
+        case verb::show_port:
+            return show_port(view);
+        case verb::show_capture:
+            return show_capture(view.capture());
+        case verb::capture_start:
+            return start_capture(said, view);
+        case verb::capture_stop:
+            return stop_capture(view);
         case verb::events:
             return recent_events(said, view.events());
         case verb::events_acknowledge:

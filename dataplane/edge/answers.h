@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,6 +45,31 @@ struct listener_report {
     std::uint64_t connections = 0;  ///< now
 };
 
+/// A network port of its own.
+struct port_report {
+    std::string device;
+    std::string driver;
+    std::string mac;
+    unsigned shards = 0;
+    unsigned queues = 0;
+    unsigned mtu = 0;
+    bool huge_pages = false;
+    std::string spread_by;  ///< "device", "shards", "nobody"
+    std::string sleeps_by;  ///< "interrupts", "polling", "never"
+    std::string twin;       ///< empty: none
+    bool link_up = false;
+    std::uint32_t link_mbps = 0;
+    std::uint64_t link_changes = 0;
+};
+
+struct capture_report {
+    std::string file;  ///< path; empty: there was none
+    std::string state;
+    std::uint64_t frames = 0;
+    std::uint64_t octets = 0;
+    std::uint64_t lost = 0;
+};
+
 /// What a running edge tells of itself and lets itself be told. Called on the edge socket's thread, but `explain`.
 class process_view {
 public:
@@ -54,6 +80,12 @@ public:
     virtual relay_report relay() const = 0;
     virtual std::vector<listener_report> listeners() const = 0;
     virtual std::chrono::seconds uptime() const = 0;
+    /// Nothing: the connections come from the kernel.
+    virtual std::optional<port_report> port() const = 0;
+    virtual capture_report capture() const = 0;
+    /// The file's path.
+    virtual tl::expected<std::string, std::string> start_capture(const command& said) = 0;
+    virtual tl::expected<capture_report, std::string> stop_capture() = 0;
     virtual void drain() = 0;
     /// The recent recipients, with all that the shards have told by now.
     virtual event_log& events() = 0;

@@ -6,6 +6,9 @@
 #include <array>
 #include <charconv>
 #include <span>
+#include <utility>
+
+#include "dataplane/shard/endpoint_text.h"
 
 namespace postern::edge {
 namespace {
@@ -15,6 +18,9 @@ using words = std::span<const std::string_view>;
 
 /// No command has more words; further ones are counted only.
 constexpr std::size_t most_words = 6;
+constexpr unsigned least_prefix = 8;
+constexpr std::uint32_t most_capture_seconds = 3600;
+constexpr std::uint32_t most_capture_mib = 1024;
 
 struct rule {
     std::string_view first;
@@ -25,7 +31,7 @@ struct rule {
     std::string_view form;  ///< for messages and `help`
 };
 
-constexpr std::array<rule, 16> rules{{
+constexpr std::array<rule, 20> rules{{
     {"table", "prepare", verb::table_prepare, 1, 2, "table prepare BASE|- [OVERLAY]"},
     {"table", "diff", verb::table_diff, 0, 0, "table diff"},
     {"table", "commit", verb::table_commit, 0, 1, "table commit [GENERATION]"},
@@ -36,6 +42,10 @@ constexpr std::array<rule, 16> rules{{
     {"show", "sessions", verb::show_sessions, 0, 0, "show sessions"},
     {"show", "listeners", verb::show_listeners, 0, 0, "show listeners"},
     {"show", "version", verb::show_version, 0, 0, "show version"},
+    {"show", "port", verb::show_port, 0, 0, "show port"},
+    {"show", "capture", verb::show_capture, 0, 0, "show capture"},
+    {"capture", "start", verb::capture_start, 2, 4, "capture start FILE ADDRESS[/PREFIX] [SECONDS [MIB]]"},
+    {"capture", "stop", verb::capture_stop, 0, 0, "capture stop"},
     {"explain", "", verb::explain, 1, 1, "explain ADDRESS"},
     {"events", "ack", verb::events_acknowledge, 1, 1, "events ack NUMBER"},
     {"events", "", verb::events, 1, 2, "events SINCE [MAX]"},
@@ -96,6 +106,55 @@ parsed events_command(const rule& of, words arguments, command made) {
     return made;
 }
 
+/// "192.0.2.9", "2001:db8::/64".
+bool parse_network(std::string_view text, command& out) {
+    const std::size_t slash = text.find('/');
+    const auto ip = shard::parse_address(std::string(text.substr(0, slash)));
+    if (!ip) {
+        return false;
+    }
+    const unsigned most = net::is_ipv4(*ip) ? 32 : 128;
+    unsigned prefix = most;
+    if (slash != std::string_view::npos) {
+        const char* const end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data() + slash + 1, end, prefix);
+        if (error != std::errc() || stop != end) {
+            return false;
+        }
+    }
+    out.network = *ip;
+    out.prefix = static_cast<std::uint8_t>(std::min(prefix, 255U));
+    return prefix <= most;
+}
+
+parsed capture_command(const rule& of, words arguments, command made) {
+    if (!is_file_name(arguments[0])) {
+        return usage(
+            of, quoted(arguments[0]) + " is not the name of a file (letters, digits, '.', '_', '-'; never a path)");
+    }
+    made.file = arguments[0];
+    if (!parse_network(arguments[1], made)) {
+        return usage(of, quoted(arguments[1]) + " is not an address or network");
+    }
+    if (made.prefix < least_prefix) {
+        return usage(of, "a network of more than a /" + std::to_string(least_prefix) + " is no filter");
+    }
+    constexpr std::array<std::pair<std::uint32_t command::*, std::uint32_t>, 2> bounds{
+        {{&command::seconds, most_capture_seconds}, {&command::mib, most_capture_mib}}};
+    for (std::size_t i = 2; i < arguments.size(); ++i) {
+        const auto number = parse_number(of, arguments[i]);
+        if (!number) {
+            return tl::unexpected(number.error());
+        }
+        const auto [member, most] = bounds[i - 2];
+        if (*number > most) {
+            return usage(of, quoted(arguments[i]) + " is more than " + std::to_string(most));
+        }
+        made.*member = static_cast<std::uint32_t>(*number);
+    }
+    return made;
+}
+
 parsed with_arguments(const rule& of, words arguments, command made) {
     switch (of.what) {
         case verb::table_prepare:
@@ -125,6 +184,8 @@ parsed with_arguments(const rule& of, words arguments, command made) {
                 made.number = *number;
             }
             return made;
+        case verb::capture_start:
+            return capture_command(of, arguments, std::move(made));
         case verb::events:
             return events_command(of, arguments, std::move(made));
         case verb::table_diff:
@@ -134,6 +195,9 @@ parsed with_arguments(const rule& of, words arguments, command made) {
         case verb::show_sessions:
         case verb::show_listeners:
         case verb::show_version:
+        case verb::show_port:
+        case verb::show_capture:
+        case verb::capture_stop:
         case verb::explain:
         case verb::drain:
         case verb::help:
@@ -145,7 +209,7 @@ parsed with_arguments(const rule& of, words arguments, command made) {
 
 }  // namespace
 
-const std::array<std::string_view, 16>& command_forms() noexcept {
+const std::array<std::string_view, 20>& command_forms() noexcept {
     static constexpr auto forms = [] {
         std::array<std::string_view, rules.size()> all{};
         std::transform(rules.begin(), rules.end(), all.begin(), [](const rule& each) { return each.form; });
@@ -204,7 +268,7 @@ tl::expected<command, std::string> parse_command(std::string_view line) {
     });
     if (found == rules.end()) {
         std::string said(list[0]);
-        if ((said == "table" || said == "show") && count > 1) {
+        if ((said == "table" || said == "show" || said == "capture") && count > 1) {
             said += ' ';
             said += list[1];
         }

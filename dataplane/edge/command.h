@@ -11,6 +11,8 @@
 #include <string_view>
 #include <tl/expected.hpp>
 
+#include "dataplane/net/address.h"
+
 namespace postern::edge {
 
 /// Longest command line, without its LF.
@@ -30,6 +32,10 @@ enum class verb : std::uint8_t {
     show_listeners,
     show_version,
     explain,
+    show_port,
+    show_capture,
+    capture_start,
+    capture_stop,
     events,
     events_acknowledge,
     drain,
@@ -45,6 +51,11 @@ struct command {
     std::uint64_t since = 0;              ///< events: those after it
     std::optional<std::uint64_t> most;    ///< events: MAX
     std::string address;                  ///< explain
+    std::string file;                     ///< capture start
+    net::ip_address network{};            ///< capture start: whose frames
+    std::uint8_t prefix = 0;              ///< leading bits: of 32 for IPv4, of 128 for IPv6
+    std::uint32_t seconds = 60;           ///< capture start
+    std::uint32_t mib = 64;               ///< capture start: the file's most
 };
 
 /// `line` without its LF (a CR before it may be there).
@@ -54,6 +65,6 @@ tl::expected<command, std::string> parse_command(std::string_view line);
 bool is_file_name(std::string_view text) noexcept;
 
 /// Every command with its arguments, for `help`.
-const std::array<std::string_view, 16>& command_forms() noexcept;
+const std::array<std::string_view, 20>& command_forms() noexcept;
 
 }  // namespace postern::edge

@@ -20,6 +20,7 @@
 #include "board/process/log.h"
 #include "board/process/notify.h"
 #include "dataplane/edge/packet_path.h"
+#include "dataplane/edge/port_commands.h"
 #include "dataplane/edge/privileges.h"
 #include "dataplane/edge/shard_worker.h"
 #include "dataplane/edge/socket_server.h"
@@ -150,6 +151,12 @@ relay::settings relay_settings(const configuration& settings, const std::vector<
 /// How often what the shards saw is collected.
 constexpr std::chrono::milliseconds collect_every{100};
 
+/// How often the port's link is looked at.
+constexpr std::chrono::milliseconds watch_every{200};
+
+constexpr const char* no_port =
+    "the connections come from the kernel; capture with tcpdump, or set edge.transport to \"dpdk\"";
+
 std::int64_t unix_milliseconds() {
     const auto now = std::chrono::system_clock::now().time_since_epoch();
     return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
@@ -274,6 +281,17 @@ struct running_edge::state final : process_view {
         return log;
     }
     void collect_again();
+    std::optional<port_report> port() const override {
+        return port_desk ? std::optional(port_desk->report()) : std::nullopt;
+    }
+    capture_report capture() const override { return port_desk ? port_desk->capture() : capture_report{}; }
+    result<std::string> start_capture(const command& said) override {
+        return port_desk ? port_desk->start_capture(said) : tl::unexpected(std::string(no_port));
+    }
+    result<capture_report> stop_capture() override {
+        return port_desk ? port_desk->stop_capture() : tl::unexpected(std::string(no_port));
+    }
+    void watch_port();
 
     const configuration settings;
     environment place;
@@ -288,6 +306,8 @@ struct running_edge::state final : process_view {
     asio::signal_set signals{context, SIGTERM, SIGINT, SIGHUP};
     asio::steady_timer empty_again{context};
     asio::steady_timer collection{context};
+    asio::steady_timer port_watch{context};
+    std::optional<port_commands> port_desk;
     event_log log;
     socket_server server;
     bool draining = false;
@@ -304,6 +324,9 @@ running_edge::state::state(configuration the_settings, opened_resources the_open
       log(settings.events, name_of_run()),
       server(context, std::move(the_opened.edge_socket), holder, *this) {
     add_workers(std::move(the_opened.listeners), the_opened.port);
+    if (the_opened.port) {
+        port_desk.emplace(std::move(the_opened.port), settings, place.state.get());
+    }
     // Before anything is answered: a restart must not turn mail away that the table in force accepts.
     holder.load_last_good();
     try {
@@ -372,6 +395,9 @@ void running_edge::state::start() {
     if (settings.events != 0) {
         collect_again();
     }
+    if (port_desk) {
+        watch_port();
+    }
     if (!process::notify_service_manager("READY=1")) {
         process::log(level::warn, "service_manager_not_told", {{"state", "READY=1"}});
     }
@@ -386,6 +412,7 @@ void running_edge::state::end() {
             worker->thread.join();
         }
     }
+    port_desk.reset();
     relay_service.stop();
     // The folder may belong to root; then the next start replaces the stale socket.
     ::unlink(settings.socket.c_str());
@@ -454,6 +481,18 @@ void running_edge::state::collect_again() {
     });
 }
 
+void running_edge::state::watch_port() {
+    if (port_desk->watch()) {
+        workers.front()->waker().wake();  // it announces the addresses again
+    }
+    port_watch.expires_after(watch_every);
+    port_watch.async_wait([this](const boost::system::error_code& cancelled) {
+        if (!cancelled) {
+            watch_port();
+        }
+    });
+}
+
 void running_edge::state::shard_ended() {
     if (--shards_left == 0) {
         context.stop();
@@ -475,6 +514,9 @@ void running_edge::state::counters(const std::function<void(std::string_view, st
         prefixed += name;
         sink(prefixed, value);
     });
+    if (port_desk) {
+        port_desk->counters(sink);
+    }
     relay_service.counts().each(sink);
     const table_counters& table = holder.counts();
     sink("table_generation", table.generation.load(std::memory_order_relaxed));

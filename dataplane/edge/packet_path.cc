@@ -3,36 +3,12 @@
 #include <algorithm>
 
 #include "board/process/log.h"
+#include "dataplane/edge/packet_port.h"
 #include "dataplane/port/drivers.h"
 #include "dataplane/port/packet_loop.h"
 #include "smtp/session/layer.h"
 
 namespace postern::edge {
-
-struct packet_port {
-    packet_port() = default;
-    packet_port(const packet_port&) = delete;
-    packet_port& operator=(const packet_port&) = delete;
-    ~packet_port() { shard::wait_for_retired(); }
-
-    std::unique_ptr<port::device> device;  // first: the others hold its buffers
-    net::interface_settings network;
-    shard::published<net::link_view> view;
-    std::optional<port::steering> owners;
-    std::unique_ptr<port::hand_over> others;  ///< of several shards
-    std::unique_ptr<port::twin> kernel;
-
-    port::ties ties() noexcept {
-        port::ties out;
-        out.kernel = kernel.get();
-        if (others) {
-            out.others = others.get();
-            out.owners = &*owners;
-            out.view = &view;
-        }
-        return out;
-    }
-};
 
 namespace {
 
@@ -135,11 +111,12 @@ process::result<std::shared_ptr<packet_port>> open_port(const configuration& set
         port::memory_needed_mib({port.descriptors, port.descriptors, shards, !port.twin.empty()}, port.network.mtu);
     const auto environment = port::start_environment({{port::with_driver_arguments(port.device, port.network.mtu)},
                                                       port.memory_mib != 0 ? port.memory_mib : needed,
-                                                      false});
+                                                      port.telemetry});
     if (!environment) {
         return tl::unexpected(environment.error());
     }
     auto out = std::make_shared<packet_port>();
+    out->huge_pages = environment->huge_pages;
     if (auto opened = open_device(settings, *out); !opened) {
         return tl::unexpected(std::move(opened.error()));
     }
@@ -160,13 +137,10 @@ process::result<std::shared_ptr<packet_port>> open_port(const configuration& set
                   {"huge_pages", environment->huge_pages},
                   {"shards", shards},
                   {"queues", out->device->queues()},
-                  {"spread_by", shards == 1                       ? "nobody"
-                                : out->device->owners().of_device ? "device"
-                                                                  : "shards"},
-                  {"sleeps_by", port.busy                   ? "never"
-                                : out->device->interrupts() ? "interrupts"
-                                                            : "polling"},
-                  {"twin", port.twin}});
+                  {"spread_by", spread_by(*out)},
+                  {"sleeps_by", sleeps_by(*out, port)},
+                  {"twin", port.twin},
+                  {"telemetry", environment->telemetry}});
     return out;
 }
 

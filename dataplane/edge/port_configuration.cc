@@ -41,6 +41,7 @@ void read_port(process::settings_section section, port_configuration& out) {
     std::size_t idle = 0;
     section.choice("idle", idle, {"sleep", "busy"});
     out.busy = idle == 1;
+    section.boolean("telemetry", out.telemetry);
     section.number<std::uint16_t>("vlan", out.network.vlan, 0, 4094);
     section.number<std::uint16_t>("mtu", out.network.mtu, 576, 9216);
     section.boolean("find_duplicates", out.network.find_duplicates);

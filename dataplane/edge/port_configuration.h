@@ -17,6 +17,7 @@ struct port_configuration {
     std::uint16_t queues = 0;      ///< 0: one for each shard, or as many as the device has
     std::uint16_t descriptors = 1024;
     bool offload_checksums = true;
+    bool telemetry = false;
     bool busy = false;                    ///< never sleeps
     std::optional<net::mac_address> mac;  ///< nothing: the device's own
     net::interface_settings network;      ///< without `mac`

@@ -450,6 +450,23 @@ shard::instant interface::next_timer() const noexcept {
     return due;
 }
 
+void interface::link_came_up(shard::instant now) {
+    if (_part != part::whole) {
+        return;
+    }
+    for (address& a : _addresses) {
+        if (a.state == state::preferred) {
+            a.announcements = is_ipv4(a.own.ip) ? arp_announcements : 1;
+            a.due = now;
+        }
+        if (!is_ipv4(a.own.ip)) {
+            _report_due = now;
+            _reports = mld_reports;
+        }
+    }
+    _neighbours.confirm(now);
+}
+
 void interface::announce(const address& a) {
     if (is_ipv4(a.own.ip)) {
         send_arp(broadcast_mac, {true, _settings.mac, a.own.ip, {}, a.own.ip});

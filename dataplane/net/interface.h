@@ -96,6 +96,9 @@ public:
     /// Takes a frame. `header`: whether the NIC has verified the IPv4 header's checksum.
     verdict input(octets frame, shard::instant now, checked header = checked::no);
 
+    /// The link came back, perhaps to another switch: addresses are announced again, gateways asked for.
+    void link_came_up(shard::instant now);
+
     /// What is due: announcements, detection, questions for the gateways.
     void tick(shard::instant now);
     shard::instant next_timer() const noexcept;

@@ -42,6 +42,12 @@ void neighbours::heard(const ip_address& ip, const mac_address& mac, bool answer
     *std::min_element(_hosts.begin(), _hosts.end(), by_age) = {ip, mac, now};
 }
 
+void neighbours::confirm(shard::instant now) noexcept {
+    for (gateway& g : _gateways) {
+        g.due = now;
+    }
+}
+
 std::optional<mac_address> neighbours::find(const ip_address& ip) const noexcept {
     for (const gateway& g : _gateways) {
         if (g.ip == ip) {

@@ -30,6 +30,9 @@ public:
     /// one of our networks may be passed. An unasked-for word does not move a gateway that was confirmed lately.
     void heard(const ip_address& ip, const mac_address& mac, bool answer, shard::instant now);
 
+    /// The gateways are to be asked for now, whatever was known of them.
+    void confirm(shard::instant now) noexcept;
+
     std::optional<mac_address> find(const ip_address& ip) const noexcept;
     /// Whether every gateway has answered lately.
     bool gateways_reachable() const noexcept;

@@ -82,6 +82,8 @@ tl::expected<void, std::string> device::configure(const device_settings& setting
         spread = spreading_in_force(_port, info, key, _queues);
     }
     _owners = spread ? std::move(*spread) : steering::own_rules(settings.shards);
+    look_at_link();
+    _link_changes = 0;
     return {};
 }
 
@@ -193,9 +195,23 @@ queue device::queue_at(std::uint16_t shard, hand_over* others) {
     return {{_port, shard, shard < _queues, _tx_checksums, longest}, _pools[shard], others, shard};
 }
 
-bool device::link_up() const noexcept {
+bool device::look_at_link() noexcept {
     rte_eth_link link{};
-    return rte_eth_link_get_nowait(_port, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+    if (rte_eth_link_get_nowait(_port, &link) != 0) {
+        return false;  // it does not say: what was found last stands
+    }
+    const bool up = link.link_status == RTE_ETH_LINK_UP;
+    _link_mbps.store(link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed, std::memory_order_relaxed);
+    if (_link_up.exchange(up, std::memory_order_relaxed) == up) {
+        return false;
+    }
+    _link_changes.fetch_add(1, std::memory_order_release);
+    return true;
+}
+
+device::link_state device::link() const noexcept {
+    const std::uint64_t changes = link_changes();
+    return {_link_up.load(std::memory_order_relaxed), _link_mbps.load(std::memory_order_relaxed), changes};
 }
 
 device::losses device::lost() const noexcept {

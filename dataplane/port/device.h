@@ -1,6 +1,7 @@
 // One Ethernet port under DPDK: configured, started, its queues handed out. Any driver of DPDK's will do.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -56,7 +57,17 @@ public:
     /// Whether a shard with a queue can sleep until a frame arrives.
     bool interrupts() const noexcept { return _interrupts; }
     std::uint16_t number() const noexcept { return _port; }
-    bool link_up() const noexcept;
+
+    struct link_state {
+        bool up = false;
+        std::uint32_t mbps = 0;     ///< 0: unknown
+        std::uint64_t changes = 0;  ///< since the start
+    };
+    /// Asks the driver. One thread, every now and then; true: the link came or went since the last time.
+    bool look_at_link() noexcept;
+    /// As it was found last. Any thread.
+    link_state link() const noexcept;
+    std::uint64_t link_changes() const noexcept { return _link_changes.load(std::memory_order_acquire); }
 
     /// What the driver counted: frames it dropped for want of buffers or room, frames with errors.
     struct losses {
@@ -82,6 +93,9 @@ private:
     std::string _name;
     std::string _driver;
     std::uint16_t _port = 0;
+    std::atomic<bool> _link_up{false};
+    std::atomic<std::uint32_t> _link_mbps{0};
+    std::atomic<std::uint64_t> _link_changes{0};
     std::uint16_t _queues = 0;
     std::uint16_t _mtu = 0;
     bool _started = false;

@@ -4,7 +4,9 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <thread>
 
@@ -13,6 +15,10 @@ namespace {
 
 bool is_virtual(const std::string& device) {
     return device.starts_with("net_") || device.starts_with("virtio_user");
+}
+
+bool is_shared(const std::string& device) {
+    return device.starts_with("virtio_user") || device.starts_with("net_virtio_user");
 }
 
 /// "0@(0-7)": one thread of DPDK's own, which may run anywhere. Shards register themselves.
@@ -42,13 +48,30 @@ std::size_t free_huge_mib() {
 
 tl::expected<environment, std::string> start_environment(const environment_settings& settings) {
     environment out;
+    // virtio_user gives its memory to another process, by files of huge pages.
+    const bool shares = std::any_of(settings.devices.begin(), settings.devices.end(), is_shared);
     out.huge_pages = free_huge_mib() >= settings.memory_mib;
-    std::vector<std::string> words = {"postern", "--lcores=" + anywhere(), "-m", std::to_string(settings.memory_mib),
-                                      "--log-level=lib.eal:4"};
-    // No files that other processes may map: so several can run on one machine, and none is left over.
-    words.emplace_back(out.huge_pages ? "--in-memory" : "--no-huge");
-    if (!out.huge_pages) {
-        words.emplace_back("--no-shconf");
+    if (shares && !out.huge_pages) {
+        return tl::unexpected("virtio_user needs " + std::to_string(settings.memory_mib) +
+                              " MiB of free huge pages and a hugetlbfs that is mounted: echo " +
+                              std::to_string((settings.memory_mib + 1) / 2) +
+                              " > /proc/sys/vm/nr_hugepages; mount -t hugetlbfs none /dev/hugepages");
+    }
+    const std::string prefix = "postern-" + std::to_string(::getpid());
+    std::vector<std::string> words = {"postern",
+                                      "--lcores=" + anywhere(),
+                                      "-m",
+                                      std::to_string(settings.memory_mib),
+                                      "--log-level=lib.eal:4",
+                                      "--file-prefix=" + prefix};
+    // But for virtio_user, no files that other processes may map: so several can run on one machine, and none is left
+    // over.
+    if (shares) {
+        words.insert(words.end(), {"--single-file-segments", "--huge-unlink"});
+    } else if (out.huge_pages) {
+        words.emplace_back("--in-memory");
+    } else {
+        words.insert(words.end(), {"--no-huge", "--no-shconf"});
     }
     if (!settings.telemetry) {
         words.emplace_back("--no-telemetry");
@@ -71,6 +94,9 @@ tl::expected<environment, std::string> start_environment(const environment_setti
         why += rte_errno == EALREADY ? " (it starts once in a process)"
                                      : "; its lines above say which device or memory is at fault";
         return tl::unexpected(std::move(why));
+    }
+    if (settings.telemetry) {
+        out.telemetry = std::string(rte_eal_get_runtime_dir()) + "/dpdk_telemetry.v2";
     }
     real_time_signals(SIG_BLOCK);
     return out;

@@ -13,11 +13,12 @@ struct environment_settings {
     /// device of the machine is touched.
     std::vector<std::string> devices;
     std::size_t memory_mib = 256;  ///< for buffers and rings
-    bool telemetry = false;        ///< rte_telemetry's socket
+    bool telemetry = false;        ///< rte_telemetry's socket, in a folder of this process's own
 };
 
 struct environment {
-    bool huge_pages = false;  ///< memory is on huge pages (`--in-memory`); else on ordinary ones (`--no-huge`)
+    bool huge_pages = false;  ///< memory is on huge pages; else on ordinary ones
+    std::string telemetry;    ///< path of its socket, if it was asked for
 };
 
 /// Starts DPDK. Huge pages are used if enough are free, else ordinary pages; virtual devices alone run without root

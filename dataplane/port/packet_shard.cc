@@ -23,7 +23,8 @@ tcp::path_report report_of(const net::path_mtu_report& told) noexcept {
 packet_shard::packet_shard(device& port, std::uint16_t number, const net::interface_settings& network,
                            std::span<const tcp::endpoint::listener> listeners, shard::connection_limits& limits,
                            const tcp::settings& tcp, const tcp::secrets& keys, shard::instant now, const ties& tied)
-    : _tied(tied),
+    : _port(port),
+      _tied(tied),
       _number(number),
       _waker(tied.others != nullptr ? tied.others->waker(number) : _own_waker),
       _queue(port.queue_at(number, tied.others)),
@@ -50,6 +51,15 @@ std::span<const tcp::segment> packet_shard::receive(shard::instant now) {
         sort_out();
     }
     const std::span<const received_frame> frames = _queue.frames();
+    if (_tied.captures != nullptr) {
+        _captures = _tied.captures->load(std::memory_order_acquire);
+        if (_captures != nullptr) {
+            for (const received_frame& frame : frames) {
+                _captures->see(_number, frame.octets, false);
+            }
+        }
+        _queue.show_to(_captures, _number);
+    }
     for (const received_frame& frame : frames) {
         take_frame(frame, now);
     }
@@ -57,6 +67,12 @@ std::span<const tcp::segment> packet_shard::receive(shard::instant now) {
     if (_wakes_kernel) {
         _tied.kernel->wake();
         _wakes_kernel = false;
+    }
+    if (_number == 0 && _port.link_changes() != _link_changes) {
+        _link_changes = _port.link_changes();
+        if (_port.link().up) {
+            _interface.link_came_up(now);
+        }
     }
     _interface.tick(now);
     return {_segments.data(), _segment_count};
@@ -212,6 +228,7 @@ void packet_shard::send_for_others() noexcept {
     }
     if (_tied.kernel != nullptr && _number == 0) {
         const unsigned n = _tied.kernel->take(frames.data(), burst_size);
+        _queue.show(frames.data(), static_cast<std::uint16_t>(n));
         _queue.send(frames.data(), static_cast<std::uint16_t>(n));
         _received_anything |= n > 0;
     }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "dataplane/net/interface.h"
+#include "dataplane/port/capture.h"
 #include "dataplane/port/device.h"
 #include "dataplane/port/framing.h"
 #include "dataplane/port/hand_over.h"
@@ -54,6 +55,8 @@ struct ties {
     const steering* owners = nullptr;
     shard::published<net::link_view>* view = nullptr;  ///< written by shard 0
     twin* kernel = nullptr;
+    /// The capture that runs, or null. Who takes it away waits until every shard passed a quiescent state.
+    const std::atomic<capture*>* captures = nullptr;
 };
 
 /// What the shard holds, as of its last turn; at rest, with nobody connected, all of it is 0.
@@ -130,8 +133,11 @@ private:
     void take_frame(const received_frame& frame, shard::instant now);
     void send_for_others() noexcept;
 
+    device& _port;
     ties _tied;
     unsigned _number;
+    std::uint64_t _link_changes = 0;  ///< seen
+    capture* _captures = nullptr;     ///< in this turn
     shard::eventfd_waker _own_waker;  ///< of a shard that is alone
     shard::eventfd_waker& _waker;
     queue _queue;

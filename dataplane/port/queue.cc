@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dataplane/port/capture.h"
+
 namespace postern::port {
 namespace {
 
@@ -9,6 +11,12 @@ namespace {
 constexpr std::uint32_t longest_headers = 18 + 60 + 60;
 
 }  // namespace
+
+void queue::show(rte_mbuf* const* frames, std::uint16_t n) noexcept {
+    for (std::uint16_t i = 0; _watcher != nullptr && i < n; ++i) {
+        _watcher->see(_watcher_ring, {rte_pktmbuf_mtod(frames[i], const std::uint8_t*), frames[i]->data_len}, true);
+    }
+}
 
 std::span<const std::uint8_t> queue::join(const rte_mbuf& m, std::uint16_t slot) noexcept {
     _counts.chained.add();

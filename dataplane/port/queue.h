@@ -56,6 +56,8 @@ struct queue_counts {
     }
 };
 
+class capture;
+
 class queue {
 public:
     struct place {
@@ -169,6 +171,9 @@ public:
 
     /// Sends what was put. What the driver does not take is dropped and counted: TCP sends it again.
     void flush() noexcept {
+        if (_watcher != nullptr) {
+            show(_waiting.data(), _waiting_count);
+        }
         send(_waiting.data(), _waiting_count);
         _waiting_count = 0;
     }
@@ -185,6 +190,13 @@ public:
             rte_pktmbuf_free_bulk(frames + done, static_cast<unsigned>(n - done));
         }
     }
+
+    /// Until told otherwise, what is put is shown to a capture as it is sent; null: to none. `shard` is its ring.
+    void show_to(capture* watcher, unsigned shard) noexcept {
+        _watcher = watcher;
+        _watcher_ring = shard;
+    }
+    void show(rte_mbuf* const* frames, std::uint16_t n) noexcept;
 
     /// Whether checksums are left to the NIC.
     bool fills_checksums() const noexcept { return _at.tx_checksums; }
@@ -210,6 +222,8 @@ private:
     std::uint16_t _frame_count = 0;
     std::uint16_t _waiting_count = 0;
     rte_mbuf* _next = nullptr;
+    capture* _watcher = nullptr;
+    unsigned _watcher_ring = 0;
     std::array<rte_mbuf*, most_held> _held;         // NOLINT: filled up to `_held_count`
     std::array<received_frame, most_held> _frames;  // NOLINT: filled up to `_frame_count`
     std::array<rte_mbuf*, 64> _waiting;             // NOLINT: filled up to `_waiting_count`

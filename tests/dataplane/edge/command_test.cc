@@ -114,5 +114,28 @@ TEST(command, hostile_lines_are_refused_with_words_that_are_utf8) {
     EXPECT_THAT(error_of(wide), HasSubstr("€…\""));
 }
 
+TEST(command, a_capture_has_a_file_a_filter_and_bounds) {
+    const auto whole = parse_command("capture start monday 2001:db8::/32 600 16");
+    ASSERT_TRUE(whole) << whole.error();
+    EXPECT_EQ(whole->what, verb::capture_start);
+    EXPECT_EQ(whole->file, "monday");
+    EXPECT_EQ(whole->network[0], 0x20);
+    EXPECT_EQ(whole->prefix, 32);
+    EXPECT_EQ(whole->seconds, 600U);
+    EXPECT_EQ(whole->mib, 16U);
+    const auto least = parse_command("capture start monday 192.0.2.9");
+    ASSERT_TRUE(least) << least.error();
+    EXPECT_EQ(least->prefix, 32);
+    EXPECT_EQ(least->seconds, 60U);
+    EXPECT_EQ(least->mib, 64U);
+    for (const char* wrong :
+         {"capture start", "capture start monday", "capture start ../monday 192.0.2.9", "capture start monday host",
+          "capture start monday 192.0.2.9/33", "capture start monday 192.0.2.9/x", "capture start monday 0.0.0.0/7",
+          "capture start monday 192.0.2.9 0", "capture start monday 192.0.2.9 3601",
+          "capture start monday 192.0.2.9 60 1025", "capture start monday 192.0.2.9 60 64 1", "capture stop now"}) {
+        EXPECT_FALSE(parse_command(wrong)) << wrong;
+    }
+}
+
 }  // namespace
 }  // namespace postern::edge

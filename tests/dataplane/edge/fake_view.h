@@ -17,6 +17,19 @@ struct fake_view final : process_view {
     relay_report relay() const override { return {4}; }
     std::vector<listener_report> listeners() const override { return {{"::1", 25, true, 5}}; }
     std::chrono::seconds uptime() const override { return std::chrono::seconds(77); }
+    std::optional<port_report> port() const override { return its_port; }
+    capture_report capture() const override { return its_capture; }
+    tl::expected<std::string, std::string> start_capture(const command& said) override {
+        its_capture = {"/captures/" + said.file, "running", 0, 0, 0};
+        return its_capture.file;
+    }
+    tl::expected<capture_report, std::string> stop_capture() override {
+        if (its_capture.file.empty()) {
+            return tl::unexpected(std::string("there is no capture"));
+        }
+        its_capture.state = "stopped";
+        return its_capture;
+    }
     void drain() override { ++drains; }
     explanation explain(const recipients::snapshot*, const std::string& address) const override {
         explanation out;
@@ -32,6 +45,8 @@ struct fake_view final : process_view {
     }
 
     int drains = 0;
+    std::optional<port_report> its_port;
+    capture_report its_capture;
     event_log log{3, "run-1"};
 };
 

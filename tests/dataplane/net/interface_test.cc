@@ -389,6 +389,32 @@ TEST_F(interface_test, asks_for_its_gateways_from_an_address_of_theirs) {
     EXPECT_EQ(bytes(room.begin(), room.begin() + 6), of(their_mac));
 }
 
+TEST_F(interface_test, announces_itself_again_when_the_link_came_back) {
+    interface_settings s = both_families();
+    s.gateways = {ipv4(192, 0, 2, 254)};
+    settle(s);
+    give(ethernet(arp(false, third_mac, ipv4(192, 0, 2, 254), our_mac, our_ip), "0806"));
+    port->tick(now);
+    EXPECT_TRUE(sent.frames.empty());
+    port->link_came_up(now);
+    EXPECT_EQ(port->next_timer(), now);
+    port->tick(now);
+    const bytes gratuitous = ethernet(arp(true, our_mac, our_ip, {}, our_ip), "0806", broadcast_mac, our_mac);
+    EXPECT_EQ(sent.take(), gratuitous);
+    unsigned six = 0;
+    bool asked = false;
+    for (const bytes& frame : sent.frames) {
+        six += frame[12] == 0x86 && frame[13] == 0xdd;
+        asked |=
+            frame == ethernet(arp(true, our_mac, our_ip, third_mac, ipv4(192, 0, 2, 254)), "0806", third_mac, our_mac);
+    }
+    EXPECT_EQ(six, 3U) << "an advertisement for each IPv6 address, and a report of groups";
+    EXPECT_TRUE(asked) << "whether the gateway is still there";
+    sent.frames.clear();
+    port->tick(now + seconds(2));
+    EXPECT_EQ(sent.take(), gratuitous) << "twice, as at the start";
+}
+
 /// A second interface, for segments, beside a settled one.
 class following_test : public interface_test {
 protected:

@@ -62,7 +62,7 @@ class Slapd(Program):
         (self.folder / "db").mkdir(exist_ok=True)
         self._log = "syncprov-sessionlog 100000\n" if session_log else ""
         self.set_up(directives, database)
-        self.load(top(*units) + ldif)
+        self.load([top(*units), ldif])
 
     def set_up(self, directives="", database="", certificate=None, key=None):
         """Writes slapd.conf, for the next start; the tree stays."""
@@ -83,7 +83,7 @@ suffix "{BASE}"
 rootdn "{ADMIN}"
 rootpw {PASSWORD}
 directory {self.folder}/db
-maxsize 2147483648
+maxsize 17179869184
 dbnosync
 index objectClass,entryUUID,entryCSN eq
 index mail pres
@@ -97,9 +97,11 @@ overlay syncprov
         self.set_up(**conf)
         self.start()
 
-    def load(self, ldif):
+    def load(self, records):
+        """Adds LDIF, which may come in parts, while slapd does not run."""
         file = self.folder / "tree.ldif"
-        file.write_text(ldif)
+        with open(file, "w") as out:
+            out.writelines(records)
         subprocess.run(["/usr/sbin/slapadd", "-q", "-w", "-f", self.conf, "-l", file], check=True, capture_output=True, text=True)
 
     def arguments(self):

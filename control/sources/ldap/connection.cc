@@ -58,8 +58,8 @@ result<std::unique_ptr<connection>> connection::open(const ldap_settings& settin
     handle& to = *out->_handle;
     try {
         to.guard = std::make_unique<watchdog>(tcp->socket.get(), limits.stop);
-    } catch (const std::system_error& error) {
-        return fail("TCP", std::string("cannot start a thread: ") + error.what());
+    } catch (const std::system_error& why) {
+        return fail("TCP", std::string("cannot start a thread: ") + why.what());
     }
     // The scheme is always ldap: TLS is begun by hand, so that it is a step of its own.
     server_address named = server;

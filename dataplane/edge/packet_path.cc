@@ -86,7 +86,7 @@ process::result<void> open_device(const configuration& settings, packet_port& ou
     wanted.name = port.device.substr(0, port.device.find(','));
     wanted.shards = static_cast<std::uint16_t>(settings.shard_count());
     wanted.queues = port.queues;
-    wanted.descriptors = port.descriptors;
+    wanted.descriptors = port::descriptors_in_use(port.device, port.descriptors);
     wanted.mtu = port.network.mtu;
     wanted.offload_checksums = port.offload_checksums;
     wanted.interrupts = !port.busy;
@@ -107,8 +107,9 @@ process::result<void> open_device(const configuration& settings, packet_port& ou
 process::result<std::shared_ptr<packet_port>> open_port(const configuration& settings) {
     const port_configuration& port = *settings.port;
     const unsigned shards = settings.shard_count();
+    const std::uint16_t descriptors = port::descriptors_in_use(port.device, port.descriptors);
     const std::uint32_t needed =
-        port::memory_needed_mib({port.descriptors, port.descriptors, shards, !port.twin.empty()}, port.network.mtu);
+        port::memory_needed_mib({descriptors, descriptors, shards, !port.twin.empty()}, port.network.mtu);
     const auto environment = port::start_environment({{port::with_driver_arguments(port.device, port.network.mtu)},
                                                       port.memory_mib != 0 ? port.memory_mib : needed,
                                                       port.telemetry});

@@ -2,6 +2,7 @@
 
 #include <net/if.h>
 
+#include <algorithm>
 #include <array>
 #include <fstream>
 
@@ -24,6 +25,11 @@ std::string with_driver_arguments(const std::string& device, std::uint16_t mtu) 
     }
     const unsigned slot = (mtu + slot_overhead + slot_step - 1) / slot_step * slot_step;
     return device + ",framesz=" + std::to_string(slot) + ",blocksz=" + std::to_string(slot * slots_a_block);
+}
+
+std::uint16_t descriptors_in_use(std::string_view device, std::uint16_t asked) noexcept {
+    constexpr std::uint16_t ring_of_af_xdp = 2048;
+    return device.starts_with("net_af_xdp") ? std::max(asked, ring_of_af_xdp) : asked;
 }
 
 bool mtu_is_the_kernels(std::string_view driver, std::uint16_t mtu) noexcept {

@@ -12,6 +12,10 @@ namespace postern::port {
 /// slots, which by default take 1500 octets and little more.
 std::string with_driver_arguments(const std::string& device, std::uint16_t mtu);
 
+/// Descriptors of each queue that will be in use when so many are asked for: net_af_xdp fills rings of its own size
+/// whatever it is told, and would leave next to nothing of a pool made for fewer.
+std::uint16_t descriptors_in_use(std::string_view device, std::uint16_t asked) noexcept;
+
 /// True if DPDK's driver can't set this MTU because an interface of the kernel's has it: net_af_packet beyond 1500.
 bool mtu_is_the_kernels(std::string_view driver, std::uint16_t mtu) noexcept;
 

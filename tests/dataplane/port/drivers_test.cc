@@ -30,6 +30,12 @@ TEST(drivers, what_is_given_or_enough_is_left_alone) {
               "net_af_packet0,iface=eth0,framesz=16384,blocksz=16384");
 }
 
+TEST(drivers, rings_of_af_xdp_have_their_own_size) {
+    EXPECT_EQ(descriptors_in_use("net_af_xdp0,iface=eth0", 1024), 2048);
+    EXPECT_EQ(descriptors_in_use("net_af_xdp0,iface=eth0", 4096), 4096);
+    EXPECT_EQ(descriptors_in_use("net_tap0,iface=postern0", 1024), 1024);
+}
+
 TEST(drivers, an_interface_with_a_smaller_mtu_is_named_with_the_remedy) {
     const unsigned lo = ::if_nametoindex("lo");
     ASSERT_NE(lo, 0U);

@@ -1,4 +1,4 @@
-// posternctl source: directories (LDAP, Active Directory) that lists follow.
+// posternctl source: directories (LDAP, Active Directory, Microsoft 365) that lists follow.
 #include <CLI/CLI.hpp>
 #include <boost/json/serialize.hpp>
 #include <iostream>
@@ -131,14 +131,16 @@ void show_presets(context& with) {
 }  // namespace
 
 void add_source_commands(CLI::App& to, context& with) {
-    CLI::App* const source = to.add_subcommand("source", "directories (LDAP, Active Directory) that lists follow");
+    CLI::App* const source =
+        to.add_subcommand("source", "directories (LDAP, Active Directory, Microsoft 365) that lists follow");
     source->require_subcommand(1);
     const auto name = std::make_shared<std::string>();
     const auto organisation = std::make_shared<std::uint32_t>(0);
     const char* const name_help = "its name (head-office stands for ldap:head-office) or id";
 
     CLI::App* const add = source->add_subcommand("add", "add a source; its first sync begins at once");
-    add->add_option("NAME", *name, "its name; head-office stands for ldap:head-office")->required();
+    add->add_option("NAME", *name, "its name: ldap:NAME or microsoft365:NAME; head-office stands for ldap:head-office")
+        ->required();
     add->add_option("--organisation", *organisation, "id of the organisation whose domains it feeds");
     const auto added = add_source_options(*add, true);
     add->callback([&with, name, organisation, added] {

@@ -15,6 +15,7 @@
 #include "control/api/inbound.h"
 #include "control/daemon/configuration.h"
 #include "control/daemon/ldap_type.h"
+#include "control/daemon/microsoft365_type.h"
 #include "control/daemon/privileges.h"
 #include "control/directory/domains.h"
 #include "control/directory/store.h"
@@ -77,6 +78,7 @@ directory::result<std::unique_ptr<sync::service>> start_syncs(const daemon::conf
                                                               const publish::publisher& publisher) {
     sync::service_options options = settings.syncs;
     options.types.emplace("ldap", daemon::ldap_type(settings.egress));
+    options.types.emplace("microsoft365", daemon::microsoft365_type(settings.egress));
     options.may_reach = [policy = settings.egress](const std::string& address) { return policy.allows(address); };
     options.wait_in_force = [&publisher](std::uint64_t seq, std::chrono::milliseconds patience) {
         return publisher.wait_in_force(seq, patience) == publish::in_force::everywhere;

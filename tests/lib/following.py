@@ -59,7 +59,7 @@ class Following(System):
             for each in value if isinstance(value, list) else [value]:
                 words += [option, str(each).lower() if isinstance(each, bool) else each]
         for secret, value in secrets.items():
-            words += [{"password": "--password-file", "client_key": "--client-key"}[secret], self.file(secret, value)]
+            words += [{"client_key": "--client-key"}.get(secret, f"--{secret.replace('_', '-')}-file"), self.file(secret, value)]
         return words
 
     def add_source(self, name, settings, *words, **secrets):

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "board/process/egress.h"
 #include "control/sources/text.h"
 
 namespace postern::sources::microsoft365 {
@@ -261,9 +262,7 @@ failure http_client::explain(int code, const transfer& of) const {
         return stopped().value();
     }
     if (!of.refused.empty()) {
-        return fail("TCP", "cannot connect to " + whom +
-                               ": the operator's egress policy does not allow connections to " + of.refused)
-            .value();
+        return fail("TCP", "cannot connect to " + whom + ": " + process::egress_refusal(of.refused)).value();
     }
     if (of.too_long) {
         return fail("answer", _host + " answers with more than " + std::to_string(longest_answer) + " octets").value();

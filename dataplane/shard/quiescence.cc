@@ -2,6 +2,8 @@
 
 #include <urcu/urcu-qsbr.h>
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 
 #if defined(__has_feature)
@@ -24,6 +26,10 @@ struct retired {
     const void* what;
     void (*destroy)(const void*);
 };
+
+// Objects that were to be destroyed, and that are. (liburcu's own barrier looks like a race to ThreadSanitizer.)
+std::atomic<std::uint64_t> given{0};
+std::atomic<std::uint64_t> gone{0};
 
 #ifdef POSTERN_THREAD_SANITIZER
 char passed;
@@ -72,17 +78,22 @@ void wait_for_readers() noexcept {
 
 void retire(const void* what, void (*destroy)(const void*)) {
     auto entry = std::make_unique<retired>(retired{{}, what, destroy});
+    given.fetch_add(1, std::memory_order_relaxed);
     say_passed();
     urcu_qsbr_call_rcu(&entry.release()->head, [](rcu_head* head) {
         see_passed();
         const std::unique_ptr<retired> mine(reinterpret_cast<retired*>(head));
         mine->destroy(mine->what);
+        gone.fetch_add(1, std::memory_order_release);
+        gone.notify_all();
     });
 }
 
 void wait_for_retired() noexcept {
-    urcu_qsbr_barrier();
-    see_passed();
+    const std::uint64_t all = given.load(std::memory_order_relaxed);
+    for (std::uint64_t n = gone.load(std::memory_order_acquire); n < all; n = gone.load(std::memory_order_acquire)) {
+        gone.wait(n, std::memory_order_acquire);
+    }
 }
 
 }  // namespace postern::shard

@@ -36,7 +36,7 @@ void wait_for_readers() noexcept;
 /// not block, so that a reader may call it. Throws std::bad_alloc.
 void retire(const void* what, void (*destroy)(const void*));
 
-/// Returns when everything retired before is destroyed. Blocks as `wait_for_readers`.
+/// Returns when everything retired before is destroyed. Blocks; not to be called by a reader that is online.
 void wait_for_retired() noexcept;
 
 /// One pointer with one writer at a time and readers on any registered thread. Owns what it points at.

@@ -51,6 +51,12 @@ TEST(settings, values_are_read) {
     EXPECT_THAT(names, ElementsAre("p", "q"));
 }
 
+TEST(settings, a_header_without_a_name_is_an_error_in_every_build) {
+    settings_file file("[a]\n[ # one\n\n]]\nb = 1\n", "x.toml");
+    EXPECT_FALSE(file.parsed());
+    EXPECT_THAT(file.finish(), ElementsAre(::testing::HasSubstr("x.toml:2: this is not TOML")));
+}
+
 TEST(settings, a_reader_of_a_part_leaves_unknown_keys_alone_but_not_wrong_values) {
     settings_file file("[mine]\nnumber = \"x\"\nother = 1\n[theirs]\nkey = 1\n", "x.toml");
     int number = 0;

@@ -8,6 +8,7 @@
 #include "board/process/log.h"
 #include "control/api/encode.h"
 #include "control/api/routes.h"
+#include "control/api/scope.h"
 #include "control/directory/changes.h"
 #include "control/directory/idempotency.h"
 #include "control/directory/tokens.h"
@@ -104,7 +105,7 @@ answer<caller> api_application::identify(const request& head, bool page) const {
     const std::string_view authorization = head.field("authorization");
     if (authorization.empty()) {
         if (page && asks_directly(head)) {
-            return caller{role::reader, 0, "loopback"};
+            return caller{role::reader, 0, "loopback", nullptr};
         }
         problem none = unauthorized("Send a token: \"Authorization: Bearer TOKEN\".");
         if (page) {
@@ -127,7 +128,16 @@ answer<caller> api_application::identify(const request& head, bool page) const {
         }
         return tl::unexpected(unauthorized("The token is not known, or was revoked."));
     }
-    return caller{to_role(token->role), static_cast<std::int64_t>(token->id), token->name};
+    const auto reached = directory::resolve_scope(*in, token->scope);
+    if (!reached) {
+        return failure(reached);
+    }
+    caller out{to_role(token->role), static_cast<std::int64_t>(token->id), token->name, nullptr};
+    if (!reached->is_everything()) {
+        out.name = std::to_string(token->scope.organisation) + "/" + token->name;
+        out.scope = std::make_shared<const directory::scope>(*reached);
+    }
+    return out;
 }
 
 admission api_application::admit(request& head) {
@@ -164,6 +174,15 @@ admission api_application::admit(request& head) {
         out.refusal = to_response(forbidden("This takes the role " + std::string(to_string(found.found->least)) +
                                             "; the token \"" + head.caller.name + "\" is " +
                                             std::string(to_string(head.caller.role)) + "."));
+        return out;
+    }
+    if (head.caller.scope != nullptr && head.caller.scope->reach < found.found->narrowest) {
+        const bool all = found.found->narrowest == directory::reach::everything;
+        out.refusal = to_response(beyond_scope(
+            "This", "It takes a token " +
+                        (all ? std::string("of the operator's")
+                             : "for the whole " + std::string(directory::to_string(found.found->narrowest))) +
+                        "; this one is for a " + std::string(directory::to_string(head.caller.scope->reach)) + "."));
         return out;
     }
     head.arguments = std::move(found.arguments);

@@ -5,12 +5,14 @@
 
 namespace postern::api {
 
-// handlers_domains.cc
+// handlers_organisations.cc
 answer<response> list_organisations(service&, directory::reader&, call&);
 answer<response> add_organisation(service&, directory::writer&, call&);
 answer<response> get_organisation(service&, directory::reader&, call&);
 answer<response> edit_organisation(service&, directory::writer&, call&);
 answer<response> remove_organisation(service&, directory::writer&, call&);
+
+// handlers_domains.cc
 answer<response> list_domains(service&, directory::reader&, call&);
 answer<response> add_domain(service&, directory::writer&, call&);
 answer<response> get_domain(service&, directory::reader&, call&);
@@ -36,6 +38,8 @@ answer<response> add_aliases(service&, directory::writer&, call&);
 answer<response> get_alias(service&, directory::reader&, call&);
 answer<response> edit_alias(service&, directory::writer&, call&);
 answer<response> remove_alias(service&, directory::writer&, call&);
+
+// handlers_groups.cc
 answer<response> list_groups(service&, directory::reader&, call&);
 answer<response> add_group(service&, directory::writer&, call&);
 answer<response> get_group(service&, directory::reader&, call&);
@@ -61,11 +65,13 @@ answer<response> list_import_errors(service&, call&);
 answer<response> export_mailboxes(service&, call&);
 answer<response> get_sample(service&, call&);
 
-// handlers_system.cc
+// handlers_tokens.cc
 answer<response> list_tokens(service&, directory::reader&, call&);
 answer<response> add_token(service&, directory::writer&, call&);
 answer<response> get_token(service&, directory::reader&, call&);
 answer<response> revoke_token(service&, directory::writer&, call&);
+
+// handlers_system.cc
 answer<response> list_generations(service&, directory::reader&, call&);
 answer<response> list_history(service&, directory::reader&, call&);
 answer<response> get_status(service&, directory::reader&, call&);

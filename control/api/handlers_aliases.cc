@@ -1,5 +1,4 @@
-// Aliases and groups.
-#include <algorithm>
+// Aliases.
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
@@ -7,7 +6,6 @@
 #include "control/api/handlers.h"
 #include "control/api/lookups.h"
 #include "control/api/represent.h"
-#include "smtp/recipients/address.h"
 
 namespace postern::api {
 namespace {
@@ -24,25 +22,33 @@ answer<directory::alias> alias_argument(const directory::reader& in, const call&
         if (!found) {
             return failure(found);
         }
+        const auto inside = directory::has_alias(in, scope_of(of), *found);
+        if (!inside) {
+            return failure(inside);
+        }
+        if (!*inside) {
+            return tl::unexpected(not_found("there is no alias " + std::to_string(*id)));
+        }
         return std::move(*found);
     }
-    const auto box = find_mailbox_by(in, text);
+    if (const auto inside = directory::check_address(in, scope_of(of), text, "address"); !inside) {
+        return tl::unexpected(not_found(inside.error().text));
+    }
+    auto found = directory::find_alias(in, std::string_view(text));
+    if (found) {
+        const auto inside = directory::has_alias(in, scope_of(of), *found);
+        if (!inside) {
+            return failure(inside);
+        }
+        if (*inside) {
+            return std::move(*found);
+        }
+    } else if (found.error().kind != directory::error_kind::not_found) {
+        return failure(found);
+    }
+    const auto box = find_mailbox_by(in, of, text);
     if (!box) {
         return failure(box);
-    }
-    recipients::normal_address normal;
-    if (recipients::parse_address(text, {}, normal)) {
-        // Under a domain alias the domain differs from the one in the list; the local part does not.
-        const auto of_local = [&](const directory::alias& each) {
-            return std::string_view(each.normal).substr(0, each.normal.rfind('@')) == normal.local();
-        };
-        const auto exact = std::find_if(box->aliases.begin(), box->aliases.end(),
-                                        [&](const directory::alias& each) { return each.normal == normal.text(); });
-        const auto found =
-            exact != box->aliases.end() ? exact : std::find_if(box->aliases.begin(), box->aliases.end(), of_local);
-        if (found != box->aliases.end()) {
-            return *found;
-        }
     }
     return tl::unexpected(not_found(text + " is a mailbox's own address, not an alias: /v1/mailboxes has it."));
 }
@@ -60,12 +66,19 @@ alias_input read_new_alias(members& given) {
     return out;
 }
 
-answer<directory::alias> add_one(directory::writer& in, const alias_input& input, const std::string& pointer) {
-    const auto box = find_mailbox_by(in, input.mailbox);
+answer<directory::alias> add_one(directory::writer& in, const call& of, const alias_input& input,
+                                 const std::string& pointer) {
+    const auto box = find_mailbox_by(in, of, input.mailbox);
     if (!box) {
         return tl::unexpected(invalid(pointer + "/mailbox", box.error().detail));
     }
-    auto made = directory::add_alias(in, box->id, input.address);
+    const directory::scope& within = scope_of(of);
+    const auto inside = directory::check_address(in, within, input.address, "address");
+    auto made = inside ? directory::add_alias(in, box->id, input.address) : tl::unexpected(inside.error());
+    if (!made && made.error().kind == directory::error_kind::conflict &&
+        within.reach < directory::reach::organisation) {
+        made.error().text = input.address + " is in the list already";  // whose it is may be outside
+    }
     if (!made) {
         problem why = to_problem(made.error());
         for (field_error& each : why.errors) {
@@ -81,7 +94,7 @@ answer<directory::alias> add_one(directory::writer& in, const alias_input& input
 answer<response> list_aliases(service& /*with*/, directory::reader& in, call& of) {
     const page_request page = of.parameters.paging({"id"});
     directory::alias_filter filter;
-    const auto domain = domain_parameter(in, of.parameters, "domain");
+    const auto domain = domain_parameter(in, of, "domain");
     const auto mailbox = of.parameters.text("mailbox");
     filter.search = of.parameters.text("q").value_or("");
     if (const auto good = of.parameters.finish(); !good) {
@@ -92,12 +105,13 @@ answer<response> list_aliases(service& /*with*/, directory::reader& in, call& of
     }
     filter.domain = *domain;
     if (mailbox) {
-        const auto box = find_mailbox_by(in, *mailbox);
+        const auto box = find_mailbox_by(in, of, *mailbox);
         if (!box) {
             return tl::unexpected(bad_request(box.error().detail, {{"?mailbox", box.error().detail}}));
         }
         filter.mailbox = box->id;
     }
+    filter.within = &scope_of(of);
     const auto found = directory::list_aliases(in, filter, to_directory(page));
     if (!found) {
         return failure(found);
@@ -119,7 +133,7 @@ answer<response> add_alias(service& /*with*/, directory::writer& in, call& of) {
     if (!errors.empty()) {
         return tl::unexpected(invalid(std::move(errors)));
     }
-    const auto made = add_one(in, input, "");
+    const auto made = add_one(in, of, input, "");
     if (!made) {
         return failure(made);
     }
@@ -152,7 +166,7 @@ answer<response> add_aliases(service& /*with*/, directory::writer& in, call& of)
     boost::json::array made;
     for (std::size_t at = 0; at < inputs.size() && errors.size() < 100; ++at) {
         const std::string pointer = "/items/" + std::to_string(at);
-        const auto added = add_one(in, inputs[at], pointer);
+        const auto added = add_one(in, of, inputs[at], pointer);
         if (added) {
             made.push_back(boost::json::object{{"id", added->id}, {"address", added->address}});
         } else if (added.error().status >= 500) {
@@ -225,115 +239,6 @@ answer<response> remove_alias(service& /*with*/, directory::writer& in, call& of
         return failure(same);
     }
     if (const auto removed = directory::remove_alias(in, present->id); !removed) {
-        return failure(removed);
-    }
-    return no_content();
-}
-
-answer<response> list_groups(service& /*with*/, directory::reader& in, call& of) {
-    const page_request page = of.parameters.paging({"id"});
-    const std::uint32_t organisation = id_parameter(of.parameters, "organisation");
-    if (const auto good = of.parameters.finish(); !good) {
-        return failure(good);
-    }
-    const auto found = directory::list_groups(in, organisation, to_directory(page));
-    if (!found) {
-        return failure(found);
-    }
-    return list_response(*found, page, [](const directory::group& each) { return represent(each); });
-}
-
-answer<response> add_group(service& /*with*/, directory::writer& in, call& of) {
-    if (const auto good = of.parameters.finish(); !good) {
-        return failure(good);
-    }
-    const auto body = parse_json_object(of.asked);
-    if (!body) {
-        return failure(body);
-    }
-    std::vector<field_error> errors;
-    members given(*body, "", errors);
-    const std::string name = given.required_text("name");
-    const auto organisation = static_cast<std::uint32_t>(given.number("organisation", 1, max_id32).value_or(1));
-    given.finish();
-    if (!errors.empty()) {
-        return tl::unexpected(invalid(std::move(errors)));
-    }
-    const auto made = directory::add_group(in, organisation, name);
-    if (!made) {
-        return failure(made);
-    }
-    return created("/v1/groups/" + std::to_string(made->id), represent(*made));
-}
-
-namespace {
-
-answer<directory::group> group_argument(const directory::reader& in, const call& of) {
-    const auto id = id32_argument(of, 0);
-    if (!id) {
-        return failure(id);
-    }
-    auto found = directory::find_group(in, *id);
-    if (!found) {
-        return failure(found);
-    }
-    return std::move(*found);
-}
-
-}  // namespace
-
-answer<response> get_group(service& /*with*/, directory::reader& in, call& of) {
-    if (const auto good = of.parameters.finish(); !good) {
-        return failure(good);
-    }
-    const auto found = group_argument(in, of);
-    if (!found) {
-        return failure(found);
-    }
-    return tagged(200, represent(*found));
-}
-
-answer<response> edit_group(service& /*with*/, directory::writer& in, call& of) {
-    if (const auto good = of.parameters.finish(); !good) {
-        return failure(good);
-    }
-    const auto present = group_argument(in, of);
-    if (!present) {
-        return failure(present);
-    }
-    if (const auto same = check_match(of, represent(*present)); !same) {
-        return failure(same);
-    }
-    const auto body = parse_json_object(of.asked);
-    if (!body) {
-        return failure(body);
-    }
-    std::vector<field_error> errors;
-    members given(*body, "", errors);
-    const std::string name = given.required_text("name");
-    given.finish();
-    if (!errors.empty()) {
-        return tl::unexpected(invalid(std::move(errors)));
-    }
-    const auto changed = directory::rename_group(in, present->id, name);
-    if (!changed) {
-        return failure(changed);
-    }
-    return tagged(200, represent(*changed));
-}
-
-answer<response> remove_group(service& /*with*/, directory::writer& in, call& of) {
-    if (const auto good = of.parameters.finish(); !good) {
-        return failure(good);
-    }
-    const auto present = group_argument(in, of);
-    if (!present) {
-        return failure(present);
-    }
-    if (const auto same = check_match(of, represent(*present)); !same) {
-        return failure(same);
-    }
-    if (const auto removed = directory::remove_group(in, present->id); !removed) {
         return failure(removed);
     }
     return no_content();

@@ -1,4 +1,4 @@
-// Organisations, domains and domain aliases.
+// Domains and domain aliases.
 #include <algorithm>
 #include <boost/json/object.hpp>
 
@@ -7,114 +7,10 @@
 #include "control/api/lookups.h"
 #include "control/api/networks.h"
 #include "control/api/represent.h"
+#include "control/api/scope.h"
+#include "control/directory/routes.h"
 
 namespace postern::api {
-
-answer<response> list_organisations(service& /*with*/, directory::reader& in, call& of) {
-    const page_request page = of.parameters.paging({"id"});
-    if (const auto good = of.parameters.finish(); !good) {
-        return failure(good);
-    }
-    const auto found = directory::list_organisations(in, to_directory(page));
-    if (!found) {
-        return failure(found);
-    }
-    return list_response(*found, page, [](const directory::organisation& each) { return represent(each); });
-}
-
-namespace {
-
-/// A body of nothing but {"name": …}.
-answer<std::string> name_body(call& of) {
-    if (const auto good = of.parameters.finish(); !good) {
-        return failure(good);
-    }
-    const auto body = parse_json_object(of.asked);
-    if (!body) {
-        return failure(body);
-    }
-    std::vector<field_error> errors;
-    members given(*body, "", errors);
-    std::string name = given.required_text("name");
-    given.finish();
-    if (!errors.empty()) {
-        return tl::unexpected(invalid(std::move(errors)));
-    }
-    return name;
-}
-
-}  // namespace
-
-answer<response> add_organisation(service& /*with*/, directory::writer& in, call& of) {
-    const auto name = name_body(of);
-    if (!name) {
-        return failure(name);
-    }
-    const auto made = directory::add_organisation(in, *name);
-    if (!made) {
-        return failure(made);
-    }
-    return created("/v1/organisations/" + std::to_string(made->id), represent(*made));
-}
-
-answer<response> get_organisation(service& /*with*/, directory::reader& in, call& of) {
-    if (const auto good = of.parameters.finish(); !good) {
-        return failure(good);
-    }
-    const auto id = id32_argument(of, 0);
-    if (!id) {
-        return failure(id);
-    }
-    const auto found = directory::find_organisation(in, *id);
-    if (!found) {
-        return failure(found);
-    }
-    return tagged(200, represent(*found));
-}
-
-answer<response> edit_organisation(service& /*with*/, directory::writer& in, call& of) {
-    const auto name = name_body(of);
-    if (!name) {
-        return failure(name);
-    }
-    const auto id = id32_argument(of, 0);
-    if (!id) {
-        return failure(id);
-    }
-    const auto present = directory::find_organisation(in, *id);
-    if (!present) {
-        return failure(present);
-    }
-    if (const auto same = check_match(of, represent(*present)); !same) {
-        return failure(same);
-    }
-    const auto changed = directory::rename_organisation(in, *id, *name);
-    if (!changed) {
-        return failure(changed);
-    }
-    return tagged(200, represent(*changed));
-}
-
-answer<response> remove_organisation(service& /*with*/, directory::writer& in, call& of) {
-    if (const auto good = of.parameters.finish(); !good) {
-        return failure(good);
-    }
-    const auto id = id32_argument(of, 0);
-    if (!id) {
-        return failure(id);
-    }
-    const auto present = directory::find_organisation(in, *id);
-    if (!present) {
-        return failure(present);
-    }
-    if (const auto same = check_match(of, represent(*present)); !same) {
-        return failure(same);
-    }
-    if (const auto removed = directory::remove_organisation(in, *id); !removed) {
-        return failure(removed);
-    }
-    return no_content();
-}
 
 answer<response> list_domains(service& /*with*/, directory::reader& in, call& of) {
     const page_request page = of.parameters.paging({"name"});
@@ -129,6 +25,7 @@ answer<response> list_domains(service& /*with*/, directory::reader& in, call& of
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
     }
+    filter.within = &scope_of(of);
     const auto found = directory::list_domains(in, filter, to_directory(page));
     if (!found) {
         return failure(found);
@@ -144,7 +41,9 @@ answer<response> get_domain(service& /*with*/, directory::reader& in, call& of) 
     if (!found) {
         return failure(found);
     }
-    const auto counts = directory::count_addresses(in, found->id);
+    const directory::scope& within = scope_of(of);
+    const auto counts = within.reach == directory::reach::group ? directory::count_addresses(in, within)
+                                                                : directory::count_addresses(in, found->id);
     if (!counts) {
         return failure(counts);
     }
@@ -169,7 +68,7 @@ answer<response> add_domain(service& /*with*/, directory::writer& in, call& of) 
     members given(*body, "", errors);
     directory::new_domain input;
     input.name = given.required_text("name");
-    input.organisation = static_cast<std::uint32_t>(given.number("organisation", 1, max_id32).value_or(1));
+    const auto organisation = organisation_for(of, given.number("organisation", 1, max_id32), "/organisation");
     if (!given.is_null("inbound_server")) {
         input.route = static_cast<std::uint32_t>(given.number("inbound_server", 1, max_id32).value_or(0));
     } else {
@@ -179,6 +78,14 @@ answer<response> add_domain(service& /*with*/, directory::writer& in, call& of) 
     if (!errors.empty()) {
         return tl::unexpected(invalid(std::move(errors)));
     }
+    if (!organisation) {
+        return failure(organisation);
+    }
+    if (!scope_of(of).is_everything()) {
+        return tl::unexpected(beyond_scope("A domain that nobody has proven",
+                                           "Claim it (POST /v1/domain-claims) and prove by DNS that it is yours."));
+    }
+    input.organisation = *organisation;
     const auto made = directory::add_domain(in, input);
     if (!made) {
         return failure(made);
@@ -187,6 +94,25 @@ answer<response> add_domain(service& /*with*/, directory::writer& in, call& of) 
 }
 
 namespace {
+
+/// 422 for an inbound server that is outside the scope; 0 is none.
+answer<void> see_server(const directory::reader& in, const call& of, std::uint32_t id) {
+    if (id == 0 || scope_of(of).is_everything()) {
+        return {};
+    }
+    const auto found = directory::find_route(in, id);
+    if (!found && found.error().kind != directory::error_kind::not_found) {
+        return failure(found);
+    }
+    const auto inside = found ? directory::has_route(in, scope_of(of), *found) : directory::result<bool>(false);
+    if (!inside) {
+        return failure(inside);
+    }
+    if (!*inside) {
+        return tl::unexpected(invalid("/inbound_server", "there is no inbound server " + std::to_string(id)));
+    }
+    return {};
+}
 
 struct domain_edit {
     directory::domain_change change;
@@ -268,6 +194,9 @@ answer<response> edit_domain(service& /*with*/, directory::writer& in, call& of)
     if (!edit) {
         return failure(edit);
     }
+    if (const auto seen = see_server(in, of, edit->change.route.value_or(0)); !seen) {
+        return failure(seen);
+    }
     auto changed = directory::change_domain(in, present->id, edit->change);
     if (changed && edit->mode) {
         changed = directory::set_mode(in, present->id, *edit->mode, edit->until);
@@ -301,7 +230,7 @@ answer<response> list_domain_aliases(service& /*with*/, directory::reader& in, c
     directory::domain_filter filter;
     filter.alias = true;
     filter.organisation = id_parameter(of.parameters, "organisation");
-    const auto target = domain_parameter(in, of.parameters, "domain");
+    const auto target = domain_parameter(in, of, "domain");
     filter.search = of.parameters.text("q").value_or("");
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
@@ -310,6 +239,7 @@ answer<response> list_domain_aliases(service& /*with*/, directory::reader& in, c
         return failure(target);
     }
     filter.target = *target;
+    filter.within = &scope_of(of);
     const auto found = directory::list_domains(in, filter, to_directory(page));
     if (!found) {
         return failure(found);
@@ -333,9 +263,14 @@ answer<response> add_domain_alias(service& /*with*/, directory::writer& in, call
     if (!errors.empty()) {
         return tl::unexpected(invalid(std::move(errors)));
     }
-    const auto target = find_domain_by(in, domain);
+    const auto target = find_domain_by(in, of, domain);
     if (!target) {
         return tl::unexpected(invalid("/domain", target.error().detail));
+    }
+    if (!scope_of(of).is_everything()) {
+        return tl::unexpected(beyond_scope("A domain that nobody has proven",
+                                           "Claim it (POST /v1/domain-claims with \"alias_of\") and prove by DNS that "
+                                           "it is yours."));
     }
     const auto made = directory::add_domain_alias(in, name, target->id);
     if (!made) {

@@ -15,6 +15,7 @@
 #include "control/api/handlers.h"
 #include "control/api/import_jobs.h"
 #include "control/api/lookups.h"
+#include "control/api/scope.h"
 #include "control/sources/export.h"
 
 namespace postern::api {
@@ -117,8 +118,34 @@ object represent(const service& with, const import_job& of, bool whole) {
     return out;
 }
 
+/// An import into one domain is that domain's, one into several is its organisation's.
+answer<bool> is_inside(service& with, const call& of, const import_job& job) {
+    const directory::scope& within = scope_of(of);
+    if (within.is_everything() || job.options.domain == 0) {
+        return within.has_organisation(job.options.organisation);
+    }
+    const auto in = with.store.read();
+    if (!in) {
+        return failure(in);
+    }
+    const auto inside = directory::has_domain(*in, within, job.options.domain);
+    if (!inside) {
+        return failure(inside);
+    }
+    return *inside;
+}
+
 answer<import_job> import_argument(service& with, const call& of) {
     auto found = with.imports.find(of.argument(0));
+    if (found) {
+        const auto inside = is_inside(with, of, *found);
+        if (!inside) {
+            return failure(inside);
+        }
+        if (!*inside) {
+            found.reset();
+        }
+    }
     if (!found) {
         return tl::unexpected(not_found("There is no import \"" + of.argument(0) +
                                         "\". Imports are kept until postern-control restarts; the history stays."));
@@ -134,6 +161,13 @@ answer<response> list_imports(service& with, call& of) {
     }
     array items;
     for (const import_job& each : with.imports.list()) {
+        const auto inside = is_inside(with, of, each);
+        if (!inside) {
+            return failure(inside);
+        }
+        if (!*inside) {
+            continue;
+        }
         items.push_back(represent(with, each, false));
     }
     return json(200, {{"items", std::move(items)}, {"next", nullptr}});
@@ -160,7 +194,7 @@ answer<response> add_import(service& with, call& of) {
         if (!in) {
             return failure(in);
         }
-        const auto domain = domain_parameter(*in, of.parameters, "domain");
+        const auto domain = domain_parameter(*in, of, "domain");
         if (!given.options.source.empty() && !given.options.source.starts_with("csv:")) {
             of.parameters.refuse("source", "does not begin with \"csv:\"");
         }
@@ -171,14 +205,26 @@ answer<response> add_import(service& with, call& of) {
             return failure(domain);
         }
         given.options.domain = *domain;
+        std::optional<std::int64_t> owner;
         if (organisation != 0) {
-            given.options.organisation = organisation;
+            owner = organisation;
         } else if (*domain != 0) {
             const auto found = directory::find_domain(*in, *domain);
             if (!found) {
                 return failure(found);
             }
-            given.options.organisation = found->organisation;
+            owner = found->organisation;
+        }
+        const auto whose = organisation_for(of, owner, "?organisation");
+        if (!whose) {
+            return failure(whose);
+        }
+        given.options.organisation = *whose;
+        if (!scope_of(of).is_everything() && !given.options.source.empty()) {
+            return tl::unexpected(invalid("?source", "the operator alone names sources; leave it out"));
+        }
+        if (scope_of(of).reach == directory::reach::domains && *domain == 0) {
+            return tl::unexpected(invalid("?domain", "name the domain that the list is of: the token is for domains"));
         }
     }
     given.by = actor_of(of);
@@ -221,8 +267,12 @@ answer<response> remove_import(service& with, call& of) {
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
     }
-    if (!with.imports.remove(of.argument(0))) {
-        return tl::unexpected(not_found("There is no import \"" + of.argument(0) + "\"."));
+    const auto found = import_argument(with, of);
+    if (!found) {
+        return failure(found);
+    }
+    if (!with.imports.remove(found->id)) {
+        return tl::unexpected(not_found("There is no import \"" + found->id + "\"."));
     }
     return no_content();
 }
@@ -309,7 +359,7 @@ answer<response> export_mailboxes(service& with, call& of) {
         return failure(in);
     }
     directory::mailbox_filter filter;
-    const auto domain = domain_parameter(*in, of.parameters, "domain");
+    const auto domain = domain_parameter(*in, of, "domain");
     filter.organisation = id_parameter(of.parameters, "organisation");
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
@@ -318,6 +368,7 @@ answer<response> export_mailboxes(service& with, call& of) {
         return failure(domain);
     }
     filter.domain = *domain;
+    filter.within = &scope_of(of);
     const auto spool = std::make_shared<spooled>(with.imports.folder());
     if (!spool->good()) {
         return tl::unexpected(unavailable("There is no place for the export in " + with.imports.folder() + "."));

@@ -8,6 +8,7 @@
 #include "control/api/inbound.h"
 #include "control/api/lookups.h"
 #include "control/api/represent.h"
+#include "control/api/scope.h"
 
 namespace postern::api {
 namespace {
@@ -22,6 +23,13 @@ answer<directory::route> route_argument(const directory::reader& in, const call&
     auto found = directory::find_route(in, *id);
     if (!found) {
         return failure(found);
+    }
+    const auto inside = directory::has_route(in, scope_of(of), *found);
+    if (!inside) {
+        return failure(inside);
+    }
+    if (!*inside) {
+        return tl::unexpected(not_found("there is no inbound server " + std::to_string(*id)));
     }
     return std::move(*found);
 }
@@ -57,6 +65,7 @@ answer<response> list_inbound_servers(service& /*with*/, directory::reader& in, 
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
     }
+    filter.within = &scope_of(of);
     const auto found = directory::list_routes(in, filter, to_directory(page));
     if (!found) {
         return failure(found);
@@ -76,7 +85,7 @@ answer<response> add_inbound_server(service& /*with*/, directory::writer& in, ca
     members given(*body, "", errors);
     directory::new_route input;
     input.name = given.required_text("name");
-    input.organisation = static_cast<std::uint32_t>(given.number("organisation", 1, max_id32).value_or(1));
+    const auto organisation = organisation_for(of, given.number("organisation", 1, max_id32), "/organisation");
     auto hosts = read_hosts(given, errors);
     if (!hosts && !given.has("hosts")) {
         given.refuse("hosts", "is missing");
@@ -86,6 +95,10 @@ answer<response> add_inbound_server(service& /*with*/, directory::writer& in, ca
     if (!errors.empty()) {
         return tl::unexpected(invalid(std::move(errors)));
     }
+    if (!organisation) {
+        return failure(organisation);
+    }
+    input.organisation = *organisation;
     input.hosts = std::move(*hosts);
     const auto made = directory::add_route(in, input);
     if (!made) {
@@ -160,11 +173,19 @@ answer<response> probe_inbound_server(service& with, call& of) {
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
     }
-    const auto id = id32_argument(of, 0);
-    if (!id) {
-        return failure(id);
+    std::uint32_t id = 0;
+    {
+        const auto in = with.store.read();
+        if (!in) {
+            return failure(in);
+        }
+        const auto present = route_argument(*in, of);
+        if (!present) {
+            return failure(present);
+        }
+        id = present->id;
     }
-    const auto probed = probe_route(with.store, with.prober, *id, {of.asked.caller.name, "probe"});
+    const auto probed = probe_route(with.store, with.prober, id, {of.asked.caller.name, "probe"});
     if (!probed) {
         return failure(probed);
     }

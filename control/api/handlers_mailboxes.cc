@@ -1,4 +1,5 @@
 // Mailboxes: list, add, edit, remove, and many at once.
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
@@ -42,12 +43,61 @@ mailbox_input read_new_mailbox(members& given) {
     return out;
 }
 
+/// What the scope has to say of a new mailbox, as the directory would say it.
+directory::result<void> check_scope(const directory::reader& in, const directory::scope& within,
+                                    directory::new_mailbox& input) {
+    if (const auto inside = directory::check_address(in, within, input.address, "address"); !inside) {
+        return inside;
+    }
+    for (const std::string& each : input.aliases) {
+        if (const auto inside = directory::check_address(in, within, each, "aliases"); !inside) {
+            return inside;
+        }
+    }
+    if (within.reach == directory::reach::group) {
+        input.group = input.group.empty() ? within.group_name : input.group;
+        if (input.group != within.group_name) {
+            return directory::fail(directory::error_kind::invalid, "the token is for the group " + within.group_name,
+                                   "group");
+        }
+    }
+    return {};
+}
+
 /// A blocked address needs no mailbox: blocking comes without asserting it.
-directory::result<directory::mailbox> add_one(directory::writer& in, const mailbox_input& input) {
+directory::result<directory::mailbox> block_one(directory::writer& in, const directory::scope& within,
+                                                const std::string& address) {
+    const auto known = directory::find_mailbox(in, std::string_view(address));
+    if (within.reach == directory::reach::group && known) {
+        const auto inside = directory::has_mailbox(in, within, *known);
+        if (!inside || !*inside) {
+            return inside ? directory::fail(directory::error_kind::conflict, address + " is in the list already")
+                          : tl::unexpected(inside.error());
+        }
+    }
+    auto made = directory::block_address(in, address);
+    if (made && !known && within.reach == directory::reach::group) {
+        directory::mailbox_change change;
+        change.group = within.group_name;
+        return directory::change_mailbox(in, made->id, change);
+    }
+    return made;
+}
+
+directory::result<directory::mailbox> add_one(directory::writer& in, const directory::scope& within,
+                                              mailbox_input input) {
+    if (const auto good = check_scope(in, within, input.mailbox); !good) {
+        return tl::unexpected(good.error());
+    }
     if (input.hold == directory::hold::blocked) {
-        return directory::block_address(in, input.mailbox.address);
+        return block_one(in, within, input.mailbox.address);
     }
     auto made = directory::add_mailbox(in, input.mailbox);
+    if (!made && made.error().kind == directory::error_kind::conflict &&
+        within.reach < directory::reach::organisation) {
+        // Whose alias it is may be outside.
+        made.error().text = "an address is in the list already";
+    }
     if (made && input.hold && *input.hold != directory::hold::none) {
         directory::mailbox_change change;
         change.hold = input.hold;
@@ -61,7 +111,7 @@ directory::result<directory::mailbox> add_one(directory::writer& in, const mailb
 answer<response> list_mailboxes(service& /*with*/, directory::reader& in, call& of) {
     const page_request page = of.parameters.paging({"id"});
     directory::mailbox_filter filter;
-    const auto domain = domain_parameter(in, of.parameters, "domain");
+    const auto domain = domain_parameter(in, of, "domain");
     filter.organisation = id_parameter(of.parameters, "organisation");
     if (const auto kind = of.parameters.word("kind", {"user", "shared", "resource", "list", "unclassified"})) {
         filter.kind = directory::parse_kind(*kind);
@@ -81,9 +131,17 @@ answer<response> list_mailboxes(service& /*with*/, directory::reader& in, call& 
         return failure(domain);
     }
     filter.domain = *domain;
-    const auto found = directory::list_mailboxes(in, filter, to_directory(page));
+    filter.within = &scope_of(of);
+    auto found = directory::list_mailboxes(in, filter, to_directory(page));
     if (!found) {
         return failure(found);
+    }
+    for (directory::mailbox& each : found->items) {
+        auto box = shown(in, of, std::move(each));
+        if (!box) {
+            return failure(box);
+        }
+        each = std::move(*box);
     }
     response made = list_response(*found, page, [](const directory::mailbox& each) { return represent(each); });
     if (count) {
@@ -110,7 +168,7 @@ answer<response> add_mailbox(service& /*with*/, directory::writer& in, call& of)
     if (!errors.empty()) {
         return tl::unexpected(invalid(std::move(errors)));
     }
-    const auto made = add_one(in, input);
+    const auto made = add_one(in, scope_of(of), input);
     if (!made) {
         return failure(made);
     }
@@ -142,7 +200,7 @@ answer<response> add_mailboxes(service& /*with*/, directory::writer& in, call& o
     }
     boost::json::array made;
     for (std::size_t at = 0; at < inputs.size(); ++at) {
-        const auto added = add_one(in, inputs[at]);
+        const auto added = add_one(in, scope_of(of), inputs[at]);
         if (!added && added.error().kind != directory::error_kind::invalid &&
             added.error().kind != directory::error_kind::conflict &&
             added.error().kind != directory::error_kind::not_found) {
@@ -170,18 +228,52 @@ answer<response> get_mailbox(service& /*with*/, directory::reader& in, call& of)
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
     }
-    const auto found = find_mailbox_by(in, of.argument(0));
+    const auto found = find_mailbox_by(in, of, of.argument(0));
     if (!found) {
         return failure(found);
     }
     return tagged(200, represent(*found));
 }
 
+namespace {
+
+/// Aliases that the scope hides stay when the others are set; the mailbox stays in the scope's group.
+directory::result<void> check_change(const directory::reader& in, const call& of, const directory::mailbox& present,
+                                     directory::mailbox_change& change) {
+    const directory::scope& within = scope_of(of);
+    if (within.reach == directory::reach::group && change.group && *change.group != within.group_name) {
+        return directory::fail(directory::error_kind::invalid, "the token is for the group " + within.group_name,
+                               "group");
+    }
+    if (!change.aliases || within.is_everything()) {
+        return {};
+    }
+    for (const std::string& each : *change.aliases) {
+        if (const auto inside = directory::check_address(in, within, each, "aliases"); !inside) {
+            return inside;
+        }
+    }
+    const auto whole = directory::find_mailbox(in, present.id);
+    if (!whole) {
+        return tl::unexpected(whole.error());
+    }
+    for (const directory::alias& each : whole->aliases) {
+        const bool seen = std::any_of(present.aliases.begin(), present.aliases.end(),
+                                      [&](const directory::alias& other) { return other.id == each.id; });
+        if (!seen) {
+            change.aliases->push_back(each.address);
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
 answer<response> edit_mailbox(service& /*with*/, directory::writer& in, call& of) {
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
     }
-    const auto present = find_mailbox_by(in, of.argument(0));
+    const auto present = find_mailbox_by(in, of, of.argument(0));
     if (!present) {
         return failure(present);
     }
@@ -215,23 +307,38 @@ answer<response> edit_mailbox(service& /*with*/, directory::writer& in, call& of
     if (!errors.empty()) {
         return tl::unexpected(invalid(std::move(errors)));
     }
-    const auto changed = directory::change_mailbox(in, present->id, change);
+    if (const auto good = check_change(in, of, *present, change); !good) {
+        return failure(good);
+    }
+    auto changed = directory::change_mailbox(in, present->id, change);
     if (!changed) {
         return failure(changed);
     }
-    return tagged(200, represent(*changed));
+    const auto box = shown(in, of, std::move(*changed));
+    if (!box) {
+        return failure(box);
+    }
+    return tagged(200, represent(*box));
 }
 
 answer<response> remove_mailbox(service& /*with*/, directory::writer& in, call& of) {
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
     }
-    const auto present = find_mailbox_by(in, of.argument(0));
+    const auto present = find_mailbox_by(in, of, of.argument(0));
     if (!present) {
         return failure(present);
     }
     if (const auto same = check_match(of, represent(*present)); !same) {
         return failure(same);
+    }
+    const auto whole = directory::find_mailbox(in, present->id);
+    if (!whole) {
+        return failure(whole);
+    }
+    if (whole->aliases.size() != present->aliases.size()) {
+        return tl::unexpected(conflict("Other domains have aliases of " + present->address +
+                                       "; its organisation's administrator removes it."));
     }
     if (const auto removed = directory::remove_mailbox(in, present->id); !removed) {
         return failure(removed);

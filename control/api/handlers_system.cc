@@ -1,17 +1,16 @@
-// Tokens, generations, history, status, edges, explain, health, and the API's own description.
+// Generations, history, status, edges, explain, health, and the API's own description.
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
 #include "board/process/version.h"
-#include "control/api/body.h"
 #include "control/api/edge_query.h"
 #include "control/api/handlers.h"
 #include "control/api/lookups.h"
 #include "control/api/openapi.h"
 #include "control/api/represent.h"
+#include "control/api/scope.h"
 #include "control/directory/generations.h"
 #include "control/directory/history.h"
-#include "control/directory/tokens.h"
 #include "smtp/recipients/address.h"
 
 namespace postern::api {
@@ -22,116 +21,7 @@ using boost::json::object;
 
 constexpr std::chrono::milliseconds edge_patience{2'000};
 
-directory::role to_directory(role as) {
-    switch (as) {
-        case role::admin:
-            return directory::role::admin;
-        case role::operator_:
-            return directory::role::editor;
-        case role::nobody:
-        case role::reader:
-            return directory::role::viewer;
-    }
-    return directory::role::viewer;
-}
-
-answer<directory::token> token_argument(const directory::reader& in, const call& of) {
-    const auto id = id_argument(of, 0, static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
-    if (!id) {
-        return failure(id);
-    }
-    auto found = directory::find_token(in, *id);
-    if (!found) {
-        return failure(found);
-    }
-    return std::move(*found);
-}
-
 }  // namespace
-
-answer<response> list_tokens(service& /*with*/, directory::reader& in, call& of) {
-    const page_request page = of.parameters.paging({"id"});
-    const bool revoked = of.parameters.flag("revoked").value_or(false);
-    if (const auto good = of.parameters.finish(); !good) {
-        return failure(good);
-    }
-    const auto found = directory::list_tokens(in, revoked, to_directory(page));
-    if (!found) {
-        return failure(found);
-    }
-    return list_response(*found, page, [](const directory::token& each) { return represent(each); });
-}
-
-answer<response> add_token(service& /*with*/, directory::writer& in, call& of) {
-    if (const auto good = of.parameters.finish(); !good) {
-        return failure(good);
-    }
-    if (!of.asked.field("idempotency-key").empty()) {
-        // The answer to be kept would hold the secret, which is kept nowhere.
-        return tl::unexpected(bad_request("A token can't be made under an Idempotency-Key.",
-                                          {{"Idempotency-Key", "leave it out; a token too many can be revoked"}}));
-    }
-    const auto body = parse_json_object(of.asked);
-    if (!body) {
-        return failure(body);
-    }
-    std::vector<field_error> errors;
-    members given(*body, "", errors);
-    const std::string name = given.required_text("name", 100);
-    const auto word = given.word("role", {"reader", "operator", "admin"});
-    if (!word && !given.has("role")) {
-        given.refuse("role", "is missing: reader, operator or admin");
-    }
-    given.finish();
-    if (!errors.empty()) {
-        return tl::unexpected(invalid(std::move(errors)));
-    }
-    const auto made = directory::issue_token(in, name, to_directory(*parse_role(*word)));
-    if (!made) {
-        return failure(made);
-    }
-    object out = represent(made->token);
-    response answered = created("/v1/tokens/" + std::to_string(made->token.id), out);
-    out["secret"] = made->secret;
-    answered.body = json(201, out).body;
-    return answered;
-}
-
-answer<response> get_token(service& /*with*/, directory::reader& in, call& of) {
-    if (const auto good = of.parameters.finish(); !good) {
-        return failure(good);
-    }
-    const auto found = token_argument(in, of);
-    if (!found) {
-        return failure(found);
-    }
-    return tagged(200, represent(*found));
-}
-
-answer<response> revoke_token(service& /*with*/, directory::writer& in, call& of) {
-    if (const auto good = of.parameters.finish(); !good) {
-        return failure(good);
-    }
-    const auto present = token_argument(in, of);
-    if (!present) {
-        return failure(present);
-    }
-    if (const auto same = check_match(of, represent(*present)); !same) {
-        return failure(same);
-    }
-    if (const auto revoked = directory::revoke_token(in, present->id); !revoked) {
-        return failure(revoked);
-    }
-    // Without an admin token nobody could make another.
-    const auto alone = directory::needs_first_token(in);
-    if (!alone) {
-        return failure(alone);
-    }
-    if (*alone) {
-        return tl::unexpected(conflict("This is the last admin token; make another one first."));
-    }
-    return no_content();
-}
 
 answer<response> list_generations(service& /*with*/, directory::reader& in, call& of) {
     const page_request page = of.parameters.paging({"-number"});
@@ -150,7 +40,7 @@ answer<response> list_history(service& /*with*/, directory::reader& in, call& of
     directory::history_filter filter;
     filter.subject = of.parameters.text("subject").value_or("");
     filter.who = of.parameters.text("who").value_or("");
-    const auto domain = domain_parameter(in, of.parameters, "domain");
+    const auto domain = domain_parameter(in, of, "domain");
     if (const auto address = of.parameters.text("address")) {
         recipients::normal_address normal;
         const auto parsed = recipients::parse_address(*address, {true, false}, normal);
@@ -180,6 +70,7 @@ answer<response> list_history(service& /*with*/, directory::reader& in, call& of
         return failure(domain);
     }
     filter.domain = *domain;
+    filter.within = &scope_of(of);
     const auto found = directory::list_history(in, filter, to_directory(page));
     if (!found) {
         return failure(found);
@@ -191,20 +82,17 @@ answer<response> get_status(service& with, directory::reader& in, call& of) {
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
     }
-    const publish::publisher_status status = with.publisher.status();
-    const auto counts = directory::count_addresses(in, 0);
+    const directory::scope& within = scope_of(of);
+    const auto counts = directory::count_addresses(in, within);
     if (!counts) {
         return failure(counts);
     }
     directory::domain_filter only_domains;
     only_domains.alias = false;
+    only_domains.within = &within;
     const auto domains = directory::count_domains(in, only_domains);
     if (!domains) {
         return failure(domains);
-    }
-    array edges;
-    for (const publish::edge_status& each : status.edges) {
-        edges.push_back(represent(each));
     }
     object out;
     out["version"] = process::version;
@@ -212,6 +100,14 @@ answer<response> get_status(service& with, directory::reader& in, call& of) {
     out["now"] = time_value(with.store.now());
     out["domains"] = *domains;
     out["counts"] = represent(*counts);
+    if (!within.is_everything()) {
+        return json(200, out);  // what the machine does is the operator's
+    }
+    const publish::publisher_status status = with.publisher.status();
+    array edges;
+    for (const publish::edge_status& each : status.edges) {
+        edges.push_back(represent(each));
+    }
     out["generation"] = represent(status);
     out["edges"] = std::move(edges);
     return json(200, out);
@@ -227,6 +123,36 @@ answer<response> list_edges(service& with, call& of) {
     }
     return json(200, {{"items", std::move(items)}, {"next", nullptr}});
 }
+
+namespace {
+
+/// 404 for an address that is outside the scope, as for one that is not served: then the edges aren't asked either.
+answer<void> see_address(const directory::reader& in, const directory::scope& within, const std::string& address) {
+    if (within.is_everything()) {
+        return {};
+    }
+    if (const auto inside = directory::check_address(in, within, address, "address"); !inside) {
+        return tl::unexpected(inside.error().kind == directory::error_kind::invalid ? not_found(inside.error().text)
+                                                                                    : to_problem(inside.error()));
+    }
+    if (within.reach != directory::reach::group) {
+        return {};
+    }
+    const auto box = directory::find_mailbox(in, std::string_view(address));
+    if (!box) {
+        return failure(box);
+    }
+    const auto inside = directory::has_mailbox(in, within, *box);
+    if (!inside) {
+        return failure(inside);
+    }
+    if (!*inside) {
+        return tl::unexpected(not_found(directory::absent(in, address).text));
+    }
+    return {};
+}
+
+}  // namespace
 
 answer<response> explain(service& with, call& of) {
     const auto address = of.parameters.text("address");
@@ -260,6 +186,10 @@ answer<response> explain(service& with, call& of) {
         if (!in) {
             return failure(in);
         }
+        const directory::scope& within = scope_of(of);
+        if (const auto seen = see_address(*in, within, *address); !seen) {
+            return failure(seen);
+        }
         const auto domain = directory::find_domain(*in, normal.domain());
         out["served"] = domain.has_value();
         out["domain"] = nullptr;
@@ -267,7 +197,7 @@ answer<response> explain(service& with, call& of) {
             const auto target = domain->target == 0 ? domain : directory::find_domain(*in, domain->target);
             out["domain"] = target ? represent(*target) : represent(*domain);
         }
-        const auto standing = directory::standing_at(*in, *address, at);
+        const auto standing = directory::standing_at(*in, *address, at, within.is_everything());
         if (!standing && standing.error().kind != directory::error_kind::not_found) {
             return failure(standing);
         }
@@ -280,7 +210,12 @@ answer<response> explain(service& with, call& of) {
         out["last"] =
             standing && standing->last ? boost::json::value(represent(*standing->last)) : boost::json::value(nullptr);
         const auto box = directory::find_mailbox(*in, std::string_view(*address));
-        out["mailbox"] = box && at == 0 ? boost::json::value(represent(*box)) : boost::json::value(nullptr);
+        const auto inside = box ? directory::has_mailbox(*in, within, *box) : directory::result<bool>(false);
+        out["mailbox"] = nullptr;
+        if (inside && *inside && at == 0) {
+            const auto part = shown(*in, of, *box);
+            out["mailbox"] = part ? boost::json::value(represent(*part)) : boost::json::value(nullptr);
+        }
     }
     // What a mail would be answered right now; the past can't be asked of an edge.
     array edges;
@@ -295,7 +230,8 @@ answer<response> explain(service& with, call& of) {
                 }
             }
         } else {
-            verdict["error"] = said.error();
+            // Where its socket is is the operator's.
+            verdict["error"] = scope_of(of).is_everything() ? said.error() : std::string("it does not answer");
         }
         edges.push_back(std::move(verdict));
     }

@@ -4,11 +4,16 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+namespace postern::directory {
+struct scope;  // control/directory/scope.h
+}
 
 namespace postern::api {
 
@@ -29,7 +34,8 @@ std::optional<role> parse_role(std::string_view word) noexcept;
 struct caller {
     api::role role = api::role::nobody;
     std::int64_t token = 0;  ///< the token's id, 0 without one
-    std::string name;        ///< the token's name: "who" in the history
+    std::string name;        ///< the token's name, with its organisation's id in front ("7/ops") unless it reaches all
+    std::shared_ptr<const directory::scope> scope;  ///< what the token reaches; null: everything
 };
 
 struct request {

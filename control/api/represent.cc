@@ -42,7 +42,11 @@ value stored_json(const std::string& text) {
 }  // namespace
 
 object represent(const directory::organisation& of) {
-    return {{"id", of.id}, {"name", of.name}, {"created", time_value(of.created)}};
+    return {{"id", of.id},
+            {"name", of.name},
+            {"parent", id_or_null(of.parent)},
+            {"reseller", of.reseller},
+            {"created", time_value(of.created)}};
 }
 
 object represent(const directory::domain& of) {
@@ -66,12 +70,19 @@ object represent(const directory::domain& of) {
         trusted.push_back(value(to_text(each)));
     }
     out["trusted"] = std::move(trusted);
+    out["proven"] = of.proven != 0 ? "dns" : "granted";
+    out["proven_at"] = time_value(of.proven);
     out["created"] = time_value(of.created);
     return out;
 }
 
 object represent_alias(const directory::domain& of) {
-    return {{"id", of.id}, {"name", of.name}, {"domain", of.target}, {"created", time_value(of.created)}};
+    return {{"id", of.id},
+            {"name", of.name},
+            {"domain", of.target},
+            {"proven", of.proven != 0 ? "dns" : "granted"},
+            {"proven_at", time_value(of.proven)},
+            {"created", time_value(of.created)}};
 }
 
 object represent(const directory::domain_counts& of) {
@@ -120,6 +131,7 @@ object represent(const directory::group& of) {
     return {{"id", of.id},
             {"name", of.name},
             {"organisation", of.organisation},
+            {"domain", id_or_null(of.domain)},
             {"mailboxes", of.mailboxes},
             {"created", time_value(of.created)}};
 }
@@ -150,9 +162,16 @@ object represent(const directory::token& of) {
     const role as = of.role == directory::role::admin    ? role::admin
                     : of.role == directory::role::editor ? role::operator_
                                                          : role::reader;
+    array domains;
+    for (const std::uint32_t each : of.scope.domains) {
+        domains.push_back(value(each));
+    }
     return {{"id", of.id},
             {"name", of.name},
             {"role", to_string(as)},
+            {"organisation", id_or_null(of.scope.organisation)},
+            {"domains", std::move(domains)},
+            {"group", id_or_null(of.scope.group)},
             {"created", time_value(of.created)},
             {"created_by", of.created_by},
             {"revoked", time_value(of.revoked)}};

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/api/service.h"
+#include "control/directory/scope.h"
 
 namespace postern::api {
 
@@ -17,6 +18,9 @@ struct route {
     role least = role::reader;
     body_kind body = body_kind::none;
     std::variant<plain_handler, read_handler, write_handler> handler;
+    /// The narrowest token that it takes. Its handler answers only what the token reaches (scope.h); unless said
+    /// otherwise it takes none but those that reach everything.
+    directory::reach narrowest = directory::reach::everything;
 };
 
 std::span<const route> routes();

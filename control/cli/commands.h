@@ -8,13 +8,21 @@
 
 namespace postern::cli {
 
-void add_domain_commands(CLI::App& to, context& with);   ///< domain, domain alias, organisation
+void add_domain_commands(CLI::App& to, context& with);   ///< domain, domain alias
 void add_inbound_commands(CLI::App& to, context& with);  ///< inbound
 void add_list_commands(CLI::App& to, context& with);     ///< mailbox, alias, group
-void add_import_commands(CLI::App& to, context& with);   ///< import, export
+void add_import_commands(CLI::App& to, context& with);   ///< import, imports, export
 void add_source_commands(CLI::App& to, context& with);   ///< source
 void add_sync_commands(CLI::App& to, context& with);     ///< sync, restore
 void add_system_commands(CLI::App& to, context& with);   ///< explain, status, token, history, generations
+
+void add_organisation_commands(CLI::App& to, context& with);  ///< organisation
+void add_billing_commands(CLI::App& to, context& with);       ///< billable
+
+/// `posternctl domain claim`, `mx`.
+void add_claim_commands(CLI::App& domain, context& with);
+/// `posternctl mailbox paste`, `block`, `pin`, `lift`, `reassign`.
+void add_hand_commands(CLI::App& mailbox, context& with);
 
 /// `posternctl domain ready`, `what-if`, `recent`.
 void add_recent_commands(CLI::App& domain, context& with);

@@ -1,4 +1,4 @@
-// posternctl domain, domain alias, organisation.
+// posternctl domain, domain alias.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <iostream>
@@ -68,6 +68,7 @@ void add_domain(context& with, const domain_options& of) {
 void list_domains(context& with, const domain_options& of) {
     target from("/v1/domains");
     from.add_if("q", of.search).add_if("mode", of.mode);
+    from.add_if("organisation", of.organisation == 0 ? "" : std::to_string(of.organisation));
     const auto rows = with.list(from, 0);
     with.show(rows, [&] {
         print_table(rows, {{"id", "ID"},
@@ -132,10 +133,33 @@ void add_alias_commands(CLI::App& domain, context& with, const std::shared_ptr<d
     });
     CLI::App* const list = alias->add_subcommand("list", "list domain aliases");
     list->add_option("--domain", of->target, "only of this domain");
+    list->add_option("--organisation", of->organisation, "only of this organisation (id)");
     list->callback([&with, of] {
         target from("/v1/domain-aliases");
+        from.add_if("organisation", of->organisation == 0 ? "" : std::to_string(of->organisation));
         const auto rows = with.list(from.add_if("domain", of->target), 0);
         with.show(rows, [&] { print_table(rows, {{"id", "ID"}, {"name", "NAME"}, {"domain", "DOMAIN ID"}}); });
+    });
+    CLI::App* const show = alias->add_subcommand("show", "show a domain alias");
+    show->add_option("NAME", of->name, "its name or id")->required();
+    show->callback([&with, of] {
+        const object found = with.get(target("/v1/domain-aliases/" + encoded(of->name)));
+        with.show(found, [&] { print_members(found); });
+    });
+    CLI::App* const edit = alias->add_subcommand("edit", "rename a domain alias, or lead it to another domain");
+    const auto change = std::make_shared<object>();
+    edit->add_option("NAME", of->name, "its name or id")->required();
+    edit->add_option_function<std::string>(
+        "--name", [change](const std::string& value) { (*change)["name"] = value; }, "its new name");
+    edit->add_option_function<std::string>(
+        "--domain", [change](const std::string& value) { (*change)["domain"] = value; },
+        "the domain whose addresses it has");
+    edit->callback([&with, of, change] {
+        if (change->empty()) {
+            context::fail(status::usage, "nothing to change; see posternctl domain alias edit --help");
+        }
+        const object now = with.change("PATCH", target("/v1/domain-aliases/" + encoded(of->name)), change.get());
+        with.show(now, [&] { std::cout << text_of(now, "name") << " is changed" << with.change_note() << '\n'; });
     });
     CLI::App* const remove = alias->add_subcommand("remove", "remove a domain alias");
     remove->add_option("NAME", of->name, "its name or id")->required();
@@ -174,30 +198,6 @@ void add_edit_command(CLI::App& domain, context& with, const std::shared_ptr<dom
     edit->callback([&with, of, edit, flags] { edit_domain(with, *of, *edit, *flags); });
 }
 
-void add_organisation_commands(CLI::App& to, context& with) {
-    CLI::App* const organisation = to.add_subcommand("organisation", "whom domains belong to");
-    organisation->require_subcommand(1);
-    const auto name = std::make_shared<std::string>();
-    CLI::App* const list = organisation->add_subcommand("list", "list organisations");
-    list->callback([&with] {
-        const auto rows = with.list(target("/v1/organisations"), 0);
-        with.show(rows, [&] { print_table(rows, {{"id", "ID"}, {"name", "NAME"}}); });
-    });
-    CLI::App* const add = organisation->add_subcommand("add", "add an organisation");
-    add->add_option("NAME", *name, "its name")->required();
-    add->callback([&with, name] {
-        const object body{{"name", *name}};
-        const object made = with.change("POST", target("/v1/organisations"), &body);
-        with.show(made, [&] { std::cout << text_of(made, "name") << " is added, id " << text_of(made, "id") << '\n'; });
-    });
-    CLI::App* const remove = organisation->add_subcommand("remove", "remove an organisation that has nothing");
-    remove->add_option("ID", *name, "its id")->required();
-    remove->callback([&with, name] {
-        with.change("DELETE", target("/v1/organisations/" + encoded(*name)), nullptr);
-        with.say("organisation " + *name + " is removed");
-    });
-}
-
 }  // namespace
 
 void add_domain_commands(CLI::App& to, context& with) {
@@ -214,6 +214,7 @@ void add_domain_commands(CLI::App& to, context& with) {
     CLI::App* const list = domain->add_subcommand("list", "list domains");
     list->add_option("--search", of->search, "part of the name");
     list->add_option("--mode", of->mode, "only in this mode");
+    list->add_option("--organisation", of->organisation, "only of this organisation (id)");
     list->callback([&with, of] { list_domains(with, *of); });
 
     CLI::App* const show = domain->add_subcommand("show", "show a domain and its counts");
@@ -237,7 +238,7 @@ void add_domain_commands(CLI::App& to, context& with) {
 
     add_recent_commands(*domain, with);
     add_alias_commands(*domain, with, of);
-    add_organisation_commands(to, with);
+    add_claim_commands(*domain, with);
 }
 
 }  // namespace postern::cli

@@ -28,6 +28,7 @@ struct import_options {
     bool strict = false;
     bool preview = false;
     bool yes = false;
+    std::optional<std::uint64_t> confirm_removals;
 };
 
 /// One line on a terminal that is written over; nothing elsewhere.
@@ -146,6 +147,9 @@ object upload(context& with, const import_options& of, progress_bar& bar) {
     if (of.yes && !of.preview) {
         to.add("apply", "true");
     }
+    if (of.confirm_removals) {
+        to.add("confirm_removals", std::to_string(*of.confirm_removals));
+    }
     call_options what;
     what.method = "POST";
     what.target = to.text();
@@ -178,7 +182,7 @@ void run_import(context& with, const import_options& of) {
         print_errors(with, path, now);
     }
     const std::string state = text_of(now, "state");
-    if (state == "applied") {
+    if (state == "applied" || state == "held") {
         for (int looks = 0; looks < 400 && text_of(now, "in_force") != "yes"; ++looks) {
             std::this_thread::sleep_for(look_again);
             bar.show("publishing", 0, 1, "");
@@ -195,10 +199,21 @@ void run_import(context& with, const import_options& of) {
                       << (text_of(now, "in_force") == "yes" ? ", in force"
                                                             : ", not in force everywhere yet: see posternctl status")
                       << ")\n";
+        } else if (state == "held") {
+            std::cout << "what is new is applied (change " << text_of(now, "change") << "); "
+                      << text_of(member_of(now, "report"), "held")
+                      << " removals wait: " << text_of(member_of(now, "report"), "guard")
+                      << "\nposternctl imports approve " << text_of(now, "id") << " or discard " << text_of(now, "id")
+                      << '\n';
         } else if (state == "previewed") {
+            if (!text_of(member_of(now, "report"), "guard").empty()) {
+                std::cout << "removals would wait for approval: " << text_of(member_of(now, "report"), "guard") << '\n';
+            }
             std::cout << "nothing is changed: this was the preview\n";
         } else if (state == "refused") {
-            std::cout << "nothing is changed: --strict, and there are bad rows\n";
+            std::cout << "nothing is changed: "
+                      << (text_of(now, "error").empty() ? "--strict, and there are bad rows" : text_of(now, "error"))
+                      << '\n';
         } else {
             std::cout << "nothing is changed: " << state << (text_of(now, "error").empty() ? "" : ": ")
                       << text_of(now, "error") << '\n';
@@ -223,14 +238,80 @@ void add_import_command(CLI::App& to, context& with) {
     import->add_option("--header", of->header, "true or false: whether the first row is one (else found out)")
         ->check(CLI::IsMember({"true", "false"}));
     import->add_flag("--replace", of->replace, "withdraw what this source asserted before and the file lacks");
+    import->add_option("--confirm-removals", of->confirm_removals,
+                       "with --replace: exactly so many addresses are to go, however many that is");
     import->add_flag("--strict", of->strict, "apply nothing if a row is bad");
     import->add_flag("--preview", of->preview, "only show what would be done");
     import->add_flag("--yes", of->yes, "apply without asking");
     import->callback([&with, of] { run_import(with, *of); });
 }
 
+namespace {
+
+void decide(context& with, const std::string& id, bool approve) {
+    const std::string path = "/v1/imports/" + encoded(id);
+    if (!approve) {
+        with.act("DELETE", target(path));
+        with.say("the removals of import " + id + " are discarded");
+        return;
+    }
+    with.act("POST", target(path + "/approve"));
+    progress_bar bar(!with.json);
+    const object now = watch(with, path, bar);
+    const std::string state = text_of(now, "state");
+    with.show(now, [&] {
+        std::cout << (state == "applied"
+                          ? "applied: " + text_of(member_of(now, "report"), "withdrawn") + " addresses are gone"
+                          : state + ": " + text_of(member_of(now, "report"), "guard"))
+                  << '\n';
+    });
+    if (state != "applied") {
+        throw stop{status::refused};
+    }
+}
+
+void add_decisions(CLI::App& to, context& with) {
+    CLI::App* const imports = to.add_subcommand("imports", "imports since the start, and those that wait for a person");
+    imports->require_subcommand(1);
+    const auto id = std::make_shared<std::string>();
+    CLI::App* const list = imports->add_subcommand("list", "list imports, newest first");
+    list->callback([&with] {
+        const auto rows = with.list(target("/v1/imports"), 0);
+        with.show(rows, [&] {
+            print_table(rows, {{"id", "ID"},
+                               {"state", "STATE"},
+                               {"file_name", "FILE"},
+                               {"created", "CREATED"},
+                               {"by", "BY"},
+                               {"error", "NOTE"}});
+        });
+    });
+    CLI::App* const show = imports->add_subcommand("show", "what an import found");
+    show->add_option("ID", *id, "its id")->required();
+    show->callback([&with, id] {
+        const object now = with.get(target("/v1/imports/" + encoded(*id)));
+        with.show(now, [&] {
+            print_members(now);
+            print_report(now);
+            const std::string guard = text_of(member_of(now, "report"), "guard");
+            if (!guard.empty()) {
+                std::cout << "guard: " << guard << '\n';
+            }
+        });
+    });
+    CLI::App* const approve = imports->add_subcommand("approve", "let the removals of a held import be done");
+    approve->add_option("ID", *id, "its id")->required();
+    approve->callback([&with, id] { decide(with, *id, true); });
+    CLI::App* const discard = imports->add_subcommand("discard", "give the removals of a held import up");
+    discard->add_option("ID", *id, "its id")->required();
+    discard->callback([&with, id] { decide(with, *id, false); });
+}
+
+}  // namespace
+
 void add_import_commands(CLI::App& to, context& with) {
     add_import_command(to, with);
+    add_decisions(to, with);
     const auto domain = std::make_shared<std::string>();
     const auto file = std::make_shared<std::string>();
     CLI::App* const out = to.add_subcommand("export", "write the list as CSV in Postern's own layout");

@@ -1,5 +1,6 @@
 // posternctl mailbox, alias, group.
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <iostream>
 #include <memory>
 
@@ -23,8 +24,18 @@ struct list_options {
     std::string name;
     std::string hold;
     std::string source;
+    std::string organisation;
     bool all = false;
 };
+
+std::uint64_t number(const std::string& text, const char* option) {
+    std::uint64_t out = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    if (error != std::errc() || end != text.data() + text.size()) {
+        context::fail(status::usage, std::string(option) + " \"" + text + "\" is not an id");
+    }
+    return out;
+}
 
 std::string mailbox_path(const std::string& address) {
     return "/v1/mailboxes/" + encoded(address);
@@ -96,11 +107,12 @@ void add_mailbox_commands(CLI::App& to, context& with) {
     list->add_option("--group", of->group, "only of this group");
     list->add_option("--hold", of->hold, "none, pinned or blocked");
     list->add_option("--source", of->source, "only those that this source asserts");
+    list->add_option("--organisation", of->organisation, "only of this organisation (id)");
     list->add_flag("--all", of->all, "all, not only the first hundred");
     list->callback([&with, of] {
         target from("/v1/mailboxes");
         from.add_if("domain", of->domain).add_if("q", of->search).add_if("kind", of->kind).add_if("group", of->group);
-        from.add_if("hold", of->hold).add_if("source", of->source);
+        from.add_if("hold", of->hold).add_if("source", of->source).add_if("organisation", of->organisation);
         const array rows = with.list(from, of->all ? 0 : shown_unless_all);
         with.show(rows, [&] { print_mailboxes(rows, of->all); });
     });
@@ -140,6 +152,7 @@ void add_mailbox_commands(CLI::App& to, context& with) {
         }
     });
 
+    add_hand_commands(*mailbox, with);
     add_import_command(*mailbox, with);
 }
 
@@ -194,16 +207,46 @@ void add_group_commands(CLI::App& to, context& with) {
 
     CLI::App* const add = group->add_subcommand("add", "add a group");
     add->add_option("NAME", of->name, "its name")->required();
+    add->add_option("--domain", of->domain, "it is within this domain, and takes mailboxes of it alone");
+    add->add_option("--organisation", of->organisation, "id of its organisation");
     add->callback([&with, of] {
-        const object body{{"name", of->name}};
+        object body{{"name", of->name}};
+        if (!of->domain.empty()) {
+            body["domain"] = of->domain;
+        }
+        if (!of->organisation.empty()) {
+            body["organisation"] = number(of->organisation, "--organisation");
+        }
         const object made = with.change("POST", target("/v1/groups"), &body);
         with.show(made, [&] { std::cout << text_of(made, "name") << " is added\n"; });
     });
 
     CLI::App* const list = group->add_subcommand("list", "list groups");
-    list->callback([&with] {
-        const array rows = with.list(target("/v1/groups"), 0);
-        with.show(rows, [&] { print_table(rows, {{"id", "ID"}, {"name", "NAME"}, {"mailboxes", "MAILBOXES"}}); });
+    list->add_option("--domain", of->domain, "only those within this domain");
+    list->add_option("--organisation", of->organisation, "only of this organisation (id)");
+    list->callback([&with, of] {
+        target from("/v1/groups");
+        from.add_if("domain", of->domain).add_if("organisation", of->organisation);
+        const array rows = with.list(from, 0);
+        with.show(rows, [&] {
+            print_table(rows, {{"id", "ID"},
+                               {"name", "NAME"},
+                               {"organisation", "ORGANISATION ID"},
+                               {"domain", "DOMAIN ID"},
+                               {"mailboxes", "MAILBOXES"}});
+        });
+    });
+
+    CLI::App* const within = group->add_subcommand("within", "put a group within a domain");
+    within->add_option("NAME", of->name, "its name or id")->required();
+    within->add_option("DOMAIN", of->domain, "the domain, or none")->required();
+    within->callback([&with, of, find] {
+        object body{{"domain", nullptr}};
+        if (of->domain != "none") {
+            body["domain"] = of->domain;
+        }
+        const object now = with.change("PATCH", target(find(of->name)), &body);
+        with.show(now, [&] { std::cout << text_of(now, "name") << " is changed\n"; });
     });
 
     CLI::App* const rename = group->add_subcommand("rename", "rename a group");

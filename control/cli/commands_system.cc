@@ -53,8 +53,11 @@ void show_status(context& with) {
         const object& generation = object_of(found, "generation");
         std::cout << "postern-control " << text_of(found, "version") << ", since " << text_of(found, "started") << '\n'
                   << text_of(found, "domains") << " domains, " << text_of(counts, "addresses") << " valid addresses ("
-                  << text_of(counts, "mailboxes") << " mailboxes, " << text_of(counts, "aliases") << " aliases)\n"
-                  << "generation " << text_of(generation, "number") << ", with changes up to "
+                  << text_of(counts, "mailboxes") << " mailboxes, " << text_of(counts, "aliases") << " aliases)\n";
+        if (generation.empty()) {
+            return;  // the token is for a part
+        }
+        std::cout << "generation " << text_of(generation, "number") << ", with changes up to "
                   << text_of(generation, "change") << " of " << text_of(generation, "last_change") << '\n';
         if (!text_of(generation, "error").empty()) {
             std::cout << "the last publication failed: " << text_of(generation, "error") << '\n';
@@ -79,8 +82,26 @@ void add_token_commands(CLI::App& to, context& with) {
     add->add_option("--role", *role, "reader, operator or admin")
         ->capture_default_str()
         ->check(CLI::IsMember({"reader", "operator", "admin"}));
-    add->callback([&with, name, role] {
-        const object body{{"name", *name}, {"role", *role}};
+    const auto scope = std::make_shared<object>();
+    add->add_option_function<std::uint32_t>(
+        "--organisation", [scope](const std::uint32_t& id) { (*scope)["organisation"] = id; },
+        "only for this organisation (id), a reseller's with its customers");
+    add->add_option_function<std::vector<std::string>>(
+        "--domain",
+        [scope](const std::vector<std::string>& names) {
+            array all;
+            for (const std::string& each : names) {
+                all.push_back(boost::json::value(each));
+            }
+            (*scope)["domains"] = std::move(all);
+        },
+        "only for these domains");
+    add->add_option_function<std::uint32_t>(
+        "--group", [scope](const std::uint32_t& id) { (*scope)["group"] = id; }, "only for this group (id)");
+    add->callback([&with, name, role, scope] {
+        object body = *scope;
+        body["name"] = *name;
+        body["role"] = *role;
         with.wait = false;
         const object made = with.change("POST", target("/v1/tokens"), &body);
         with.show(made, [&] {
@@ -99,6 +120,9 @@ void add_token_commands(CLI::App& to, context& with) {
             print_table(rows, {{"id", "ID"},
                                {"name", "NAME"},
                                {"role", "ROLE"},
+                               {"organisation", "ORGANISATION ID"},
+                               {"domains", "DOMAIN IDS"},
+                               {"group", "GROUP ID"},
                                {"created", "CREATED"},
                                {"created_by", "BY"},
                                {"revoked", "REVOKED"}});

@@ -28,12 +28,14 @@ int main(int argc, char** argv) {
     program.set_version_flag("--version", std::string(process::version));
     program.require_subcommand(1);
     program.fallthrough();
+    cli::add_organisation_commands(program, with);
     cli::add_domain_commands(program, with);
     cli::add_inbound_commands(program, with);
     cli::add_list_commands(program, with);
     cli::add_import_commands(program, with);
     cli::add_source_commands(program, with);
     cli::add_sync_commands(program, with);
+    cli::add_billing_commands(program, with);
     cli::add_system_commands(program, with);
 
     try {

@@ -11,7 +11,8 @@ namespace postern::directory {
 /// The columns that `read_domain` takes, from `domain d`.
 constexpr std::string_view domain_columns =
     "SELECT d.id, d.organisation, d.name, d.target, d.route, d.mode, d.mode_since, d.mode_until, d.subaddress,"
-    " d.grace_defers, d.abuse_always, d.strip_prvs, d.accept_srs, d.on_hold, d.trusted, d.created FROM domain d";
+    " d.grace_defers, d.abuse_always, d.strip_prvs, d.accept_srs, d.on_hold, d.trusted, d.created, d.proven FROM "
+    "domain d";
 domain read_domain(const statement& row);
 
 std::vector<recipients::mail_host> route_hosts(const reader& in, std::uint32_t route);

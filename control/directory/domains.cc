@@ -9,6 +9,7 @@
 #include "control/directory/domain_rows.h"
 #include "control/directory/history.h"
 #include "control/directory/rows.h"
+#include "control/directory/scope_sql.h"
 #include "smtp/recipients/address.h"
 
 namespace postern::directory {
@@ -64,6 +65,7 @@ domain read_domain(const statement& row) {
     settings.on_hold = row.integer(13) != 0;
     settings.trusted = networks_of(row.text(14));
     out.created = row.integer(15);
+    out.proven = row.integer(16);
     return out;
 }
 
@@ -244,6 +246,7 @@ result<void> remove_domain(writer& in, std::uint32_t id, bool with_addresses) {
         note_bulk(in);
     }
     const std::string before = domain_json(in, id);
+    on.run("DELETE FROM mailbox_group WHERE domain = ?", id);  // those within it: they are empty now
     on.run("DELETE FROM domain WHERE target = ?", id);
     on.run("DELETE FROM domain WHERE id = ?", id);
     note_domains(in);
@@ -272,7 +275,12 @@ result<domain> find_domain(const reader& in, std::string_view name) {
 
 namespace {
 
-// Parameters 1 to 6; 7 and 8 are the page's.
+const scope& scope_of(const domain_filter& filter) {
+    static const scope everything;
+    return filter.within == nullptr ? everything : *filter.within;
+}
+
+// Parameters 1 to 7; 8 and 9 are the page's.
 std::string where(const domain_filter& filter) {
     std::string sql = filter.organisation == 0 ? " WHERE ?1 = 0" : " WHERE d.organisation = ?1";
     sql += filter.target == 0 ? " AND ?2 = 0" : " AND d.target = ?2";
@@ -280,6 +288,7 @@ std::string where(const domain_filter& filter) {
     sql += !filter.mode ? " AND ?4 = 0" : " AND d.mode = ?4 AND d.target IS NULL";
     sql += filter.route == 0 ? " AND ?5 = 0" : " AND d.route = ?5";
     sql += filter.search.empty() ? " AND ?6 <> ''" : " AND d.name LIKE ?6 ESCAPE '\\'";
+    sql += " AND " + domain_condition(scope_of(filter), "d", "?7");
     return sql;
 }
 
@@ -287,7 +296,7 @@ template <class... More>
 statement query(const reader& in, const std::string& sql, const domain_filter& filter, const More&... more) {
     return in.on().query(sql, filter.organisation, filter.target, filter.alias.value_or(false),
                          filter.mode ? static_cast<int>(*filter.mode) : 0, filter.route, like_part(filter.search),
-                         more...);
+                         scope_ids(scope_of(filter)), more...);
 }
 
 }  // namespace
@@ -295,7 +304,7 @@ statement query(const reader& in, const std::string& sql, const domain_filter& f
 result<page<domain>> list_domains(const reader& in, const domain_filter& filter, const page_request& at) {
     const std::uint32_t limit = std::clamp<std::uint32_t>(at.limit, 1, 1000);
     statement rows =
-        query(in, std::string(domain_columns) + where(filter) + " AND d.name > ?7 ORDER BY d.name LIMIT ?8", filter,
+        query(in, std::string(domain_columns) + where(filter) + " AND d.name > ?8 ORDER BY d.name LIMIT ?9", filter,
               at.after, limit + 1);
     page<domain> out;
     while (rows.step()) {
@@ -314,11 +323,9 @@ result<std::uint64_t> count_domains(const reader& in, const domain_filter& filte
     return or_failure(in, out);
 }
 
-result<domain_counts> count_addresses(const reader& in, std::uint32_t domain) {
-    statement row = in.on().query(
-        "SELECT total(valid_mailboxes), total(valid_aliases), total(blocked) FROM address_count"
-        " WHERE ?1 = 0 OR domain = ?1",
-        domain);
+namespace {
+
+result<domain_counts> read_counts(const reader& in, statement row) {
     domain_counts out;
     if (row.step()) {
         out.mailboxes = row.as<std::uint64_t>(0);
@@ -327,6 +334,27 @@ result<domain_counts> count_addresses(const reader& in, std::uint32_t domain) {
         out.blocked = row.as<std::uint64_t>(2);
     }
     return or_failure(in, out);
+}
+
+constexpr std::string_view kept_counts =
+    "SELECT total(valid_mailboxes), total(valid_aliases), total(blocked) FROM address_count c WHERE ";
+
+}  // namespace
+
+result<domain_counts> count_addresses(const reader& in, std::uint32_t domain) {
+    return read_counts(in, in.on().query(std::string(kept_counts) + "?1 = 0 OR c.domain = ?1", domain));
+}
+
+result<domain_counts> count_addresses(const reader& in, const scope& within) {
+    if (within.reach == reach::group) {
+        return read_counts(in, in.on().query("SELECT total(a.valid AND a.mailbox IS NULL), total(a.valid AND a.mailbox "
+                                             "IS NOT NULL), total(a.hold = 2) FROM address a WHERE " +
+                                                 domain_id_condition(within, "a.domain", "?1") + " AND " +
+                                                 group_condition(within, "a", "?2"),
+                                             scope_ids(within), within.group));
+    }
+    return read_counts(
+        in, in.on().query(std::string(kept_counts) + domain_id_condition(within, "c.domain", "?1"), scope_ids(within)));
 }
 
 }  // namespace postern::directory

@@ -23,7 +23,10 @@ struct domain {
     /// Lookup settings; id, name, target, route and mode in it are copies of the above.
     recipients::domain_settings settings;
     timestamp created = 0;
+    timestamp proven = 0;  ///< when DNS said that it is the organisation's; 0: the operator says so
 };
+
+struct scope;  // scope.h
 
 struct new_domain {
     std::string name;
@@ -66,8 +69,9 @@ struct domain_filter {
     std::uint32_t target = 0;        ///< aliases of this domain; 0: any
     std::optional<bool> alias;       ///< true: aliases only, false: domains only
     std::optional<recipients::mode> mode;
-    std::uint32_t route = 0;  ///< 0: any
-    std::string search;       ///< part of the name
+    std::uint32_t route = 0;        ///< 0: any
+    std::string search;             ///< part of the name
+    const scope* within = nullptr;  ///< null: everything
 };
 /// By name.
 result<page<domain>> list_domains(const reader& in, const domain_filter& filter, const page_request& at);
@@ -81,6 +85,8 @@ struct domain_counts {
     std::uint64_t blocked = 0;
 };
 result<domain_counts> count_addresses(const reader& in, std::uint32_t domain);  ///< 0: of all domains
+/// Of the scope's domains; of a group: of its mailboxes and aliases.
+result<domain_counts> count_addresses(const reader& in, const scope& within);
 
 std::string_view to_string(recipients::mode mode) noexcept;  ///< "observe", …
 std::optional<recipients::mode> parse_mode(std::string_view word) noexcept;

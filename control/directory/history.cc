@@ -2,6 +2,7 @@
 
 #include "control/directory/connection.h"
 #include "control/directory/rows.h"
+#include "control/directory/scope_sql.h"
 
 namespace postern::directory {
 
@@ -20,13 +21,42 @@ result<void> record(writer& in, std::string_view what, std::string_view subject,
         return tl::unexpected(act.error());
     }
     in.on().run(
-        "INSERT INTO history(act, what, subject, domain, source, before, after)"
-        " VALUES (?, ?, ?, ?, nullif(?, 0), nullif(?, ''), nullif(?, ''))",
+        "INSERT INTO history(act, what, subject, domain, source, before, after, organisation)"
+        " VALUES (?1, ?2, ?3, ?4, nullif(?5, 0), nullif(?6, ''), nullif(?7, ''),"
+        " coalesce(json_extract(nullif(coalesce(nullif(?7, ''), ?6), ''), '$.organisation'),"
+        " (SELECT organisation FROM source WHERE id = ?5), 0))",
         *act, what, subject, domain, source, before, after);
     return or_failure(in);
 }
 
+namespace {
+
+/// Of rows `h`; parameters 8 and 9.
+std::string within_condition(const scope& within) {
+    switch (within.reach) {
+        case reach::everything:
+            return "?8 <> '' AND ?9 = 0";
+        case reach::organisation:
+            return "(" + domain_id_condition(within, "h.domain", "?8") + " OR " +
+                   organisation_condition(within, "h.organisation", "?8") + ") AND ?9 = 0";
+        case reach::domains:
+            return domain_id_condition(within, "h.domain", "?8") + " AND ?9 = 0";
+        case reach::group:
+            // 'address:NORMAL@DOMAIN': the part between is the row's key.
+            return domain_id_condition(within, "h.domain", "?8") +
+                   " AND EXISTS (SELECT 1 FROM domain d JOIN address s ON s.domain = d.id AND"
+                   " s.normal = substr(h.subject, 9, length(h.subject) - 9 - length(d.name))"
+                   " WHERE d.id = h.domain AND h.subject = 'address:' || s.normal || '@' || d.name AND " +
+                   group_condition(within, "s", "?9") + ")";
+    }
+    return "0";
+}
+
+}  // namespace
+
 result<page<history_entry>> list_history(const reader& in, const history_filter& filter, const page_request& at) {
+    static const scope everything;
+    const scope& within = filter.within == nullptr ? everything : *filter.within;
     const auto cursor = read_cursor(at, std::numeric_limits<std::int64_t>::max());
     if (!cursor) {
         return tl::unexpected(cursor.error());
@@ -40,9 +70,9 @@ result<page<history_entry>> list_history(const reader& in, const history_filter&
     sql += filter.who.empty() ? " AND ?4 = ''" : " AND a.who = ?4";
     sql += filter.from == 0 ? " AND ?5 = 0" : " AND a.at >= ?5";
     sql += filter.until == 0 ? " AND ?6 = 0" : " AND a.at < ?6";
-    sql += " ORDER BY h.id DESC LIMIT ?7";
+    sql += " AND " + within_condition(within) + " ORDER BY h.id DESC LIMIT ?7";
     statement rows = in.on().query(sql, cursor->after, filter.subject, filter.domain, filter.who, filter.from,
-                                   filter.until, cursor->limit + 1);
+                                   filter.until, cursor->limit + 1, scope_ids(within), within.group);
     page<history_entry> out;
     while (rows.step()) {
         if (out.items.size() == cursor->limit) {

@@ -11,6 +11,8 @@
 
 namespace postern::directory {
 
+struct scope;  // scope.h
+
 struct history_entry {
     std::uint64_t id = 0;
     timestamp at = 0;
@@ -30,6 +32,8 @@ struct history_filter {
     std::string who;
     timestamp from = 0;   ///< inclusive
     timestamp until = 0;  ///< exclusive; 0: now
+    /// What was done to what is in the scope now; of a group: to its mailboxes and aliases. Null: everything
+    const scope* within = nullptr;
 };
 /// Newest first.
 result<page<history_entry>> list_history(const reader& in, const history_filter& filter, const page_request& at);
@@ -41,8 +45,9 @@ struct past_standing {
     timestamp grace_until = 0;          ///< a sync had taken it, but it was still good until then; 0: not in grace
     std::optional<history_entry> last;  ///< the entry that made it so
 };
-/// `at` 0: now. By any spelling of the address.
-result<past_standing> standing_at(const reader& in, std::string_view address, timestamp at);
+/// `at` 0: now. By any spelling of the address. `whole`: also from when the domain was served before, perhaps for
+/// another organisation; else since it was added last.
+result<past_standing> standing_at(const reader& in, std::string_view address, timestamp at, bool whole = true);
 
 /// Appends an entry. `before` and `after` are JSON texts or empty. For the directory's own functions and the sources.
 result<void> record(writer& in, std::string_view what, std::string_view subject, std::uint32_t domain,

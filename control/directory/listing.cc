@@ -238,6 +238,7 @@ result<rows> find_listed(const reader& in, const alias_filter& filter, const std
     of.terms = search_for(filter.search);
     of.shown = "x.id";
     of.terms.add_to(of.on, "x");
+    add_row_scope(of.on, filter, "x");
     if (filter.mailbox != 0) {
         of.on.add("x.mailbox = ?", filter.mailbox);
     }

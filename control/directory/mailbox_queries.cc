@@ -5,6 +5,7 @@
 #include "control/directory/listing.h"
 #include "control/directory/mailboxes.h"
 #include "control/directory/rows.h"
+#include "control/directory/scope.h"
 #include "control/directory/search.h"
 #include "control/directory/sorts.h"
 
@@ -109,6 +110,10 @@ result<page<Item>> list(const reader& in, std::string_view columns, const Filter
     return or_failure(in, std::move(out));
 }
 
+bool is_narrow(const scope* within, reach than) {
+    return within != nullptr && within->reach < than;
+}
+
 template <class Filter>
 result<std::uint64_t> count_some(const reader& in, const Filter& filter) {
     const auto found = find_listed(in, filter, "", max_counted);
@@ -153,6 +158,22 @@ result<alias> find_alias(const reader& in, std::uint64_t id) {
     return or_failure(in, read_alias(in, row));
 }
 
+result<alias> find_alias(const reader& in, std::string_view address) {
+    const auto at = place_address(in, address, "address");
+    if (!at) {
+        error cause = at.error();
+        cause.kind = cause.kind == error_kind::invalid ? error_kind::not_found : cause.kind;
+        return tl::unexpected(std::move(cause));
+    }
+    statement row =
+        in.on().query(std::string(alias_columns) + " WHERE a.domain = ? AND a.normal = ? AND a.mailbox IS NOT NULL",
+                      at->domain, at->normal);
+    if (!row.step()) {
+        return nothing_found(in, at->text() + " is not an alias in the list");
+    }
+    return or_failure(in, read_alias(in, row));
+}
+
 result<page<mailbox>> list_mailboxes(const reader& in, const mailbox_filter& filter, const page_request& at) {
     return list<mailbox>(in, mailbox_columns, filter, at, read_mailbox);
 }
@@ -164,7 +185,7 @@ result<std::uint64_t> count_mailboxes(const reader& in, const mailbox_filter& fi
         const auto sorts = find_sorts(in, sort_conditions(filter));
         return sorts ? result<std::uint64_t>(count_of(*sorts)) : tl::unexpected(sorts.error());
     }
-    if (filter.kind || filter.group || filter.hold || filter.valid) {
+    if (filter.kind || filter.group || filter.hold || filter.valid || is_narrow(filter.within, reach::everything)) {
         return count_some(in, filter);
     }
     return count_asserted(in, find_source_id(in, filter.source), filter.domain, filter.organisation);
@@ -174,7 +195,7 @@ result<page<alias>> list_aliases(const reader& in, const alias_filter& filter, c
     return list<alias>(in, alias_columns, filter, at, read_alias);
 }
 result<std::uint64_t> count_aliases(const reader& in, const alias_filter& filter) {
-    if (filter.mailbox != 0 || !search_for(filter.search).empty()) {
+    if (filter.mailbox != 0 || !search_for(filter.search).empty() || is_narrow(filter.within, reach::domains)) {
         return count_some(in, filter);
     }
     const auto sorts = find_sorts(in, sort_conditions(filter));

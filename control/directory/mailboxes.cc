@@ -29,14 +29,19 @@ result<void> check_person(std::string_view first_name, std::string_view last_nam
 }
 
 /// The group's id; made if the organisation has none of the name. 0 for no name.
-result<std::uint32_t> need_group(writer& in, std::uint32_t organisation, std::string_view name) {
+result<std::uint32_t> need_group(writer& in, std::uint32_t organisation, std::uint32_t domain, std::string_view name) {
     if (name.empty()) {
         return 0;
     }
     {
         statement found =
-            in.on().query("SELECT id FROM mailbox_group WHERE organisation = ? AND name = ?", organisation, name);
+            in.on().query("SELECT id, coalesce(domain, 0) FROM mailbox_group WHERE organisation = ? AND name = ?",
+                          organisation, name);
         if (found.step()) {
+            if (found.integer(1) != 0 && found.as<std::uint32_t>(1) != domain) {
+                return fail(error_kind::invalid,
+                            "the group '" + std::string(name) + "' is within another domain; choose another", "group");
+            }
             return found.as<std::uint32_t>(0);
         }
     }
@@ -182,7 +187,7 @@ result<mailbox> add_mailbox(writer& in, const new_mailbox& input) {
     if (const std::int64_t row = address_at(in, *at); row != 0) {
         return exists_already(in, *at, row, "address");
     }
-    const auto group = need_group(in, at->organisation, input.group);
+    const auto group = need_group(in, at->organisation, at->domain, input.group);
     if (!group) {
         return tl::unexpected(group.error());
     }
@@ -213,7 +218,7 @@ result<mailbox> change_mailbox(writer& in, std::uint64_t id, const mailbox_chang
         return tl::unexpected(good.error());
     }
     const owner owned = owner_of(in, id);
-    const auto group = need_group(in, owned.organisation, change.group.value_or(found->group));
+    const auto group = need_group(in, owned.organisation, owned.domain, change.group.value_or(found->group));
     if (!group) {
         return tl::unexpected(group.error());
     }

@@ -13,6 +13,8 @@
 
 namespace postern::directory {
 
+struct scope;  // scope.h
+
 /// What a person decided about an address, beyond its sources.
 enum class hold : std::uint8_t { none = 0, pinned = 1, blocked = 2 };
 
@@ -90,6 +92,7 @@ result<mailbox> find_mailbox(const reader& in, std::uint64_t id);
 /// By the address of the mailbox or of one of its aliases, in any spelling, domain aliases resolved.
 result<mailbox> find_mailbox(const reader& in, std::string_view address);
 result<alias> find_alias(const reader& in, std::uint64_t id);
+result<alias> find_alias(const reader& in, std::string_view address);
 
 struct mailbox_filter {
     std::uint32_t domain = 0;        ///< 0: any
@@ -98,7 +101,8 @@ struct mailbox_filter {
     std::optional<std::string> group;  ///< by name; "": without one
     std::optional<directory::hold> hold;
     std::optional<bool> valid;
-    std::string source;  ///< asserted by it; empty: any
+    std::string source;             ///< asserted by it; empty: any
+    const scope* within = nullptr;  ///< null: everything
     /// Part of the address (of the mailbox, or of an alias) or of a name. Under three characters: the beginning of the
     /// local part. `part@part`: end of the local part and beginning of the domain.
     std::string search;
@@ -111,9 +115,10 @@ constexpr std::uint64_t max_counted = 10'000;
 result<std::uint64_t> count_mailboxes(const reader& in, const mailbox_filter& filter);
 
 struct alias_filter {
-    std::uint32_t domain = 0;   ///< 0: any
-    std::uint64_t mailbox = 0;  ///< 0: any
-    std::string search;         ///< as above, of the alias alone
+    std::uint32_t domain = 0;       ///< 0: any
+    std::uint64_t mailbox = 0;      ///< 0: any
+    std::string search;             ///< as above, of the alias alone
+    const scope* within = nullptr;  ///< null: everything
 };
 /// In the order of mailboxes.
 result<page<alias>> list_aliases(const reader& in, const alias_filter& filter, const page_request& at);

@@ -6,6 +6,7 @@
 #include "control/directory/domain_rows.h"
 #include "control/directory/history.h"
 #include "control/directory/rows.h"
+#include "control/directory/scope_sql.h"
 
 namespace postern::directory {
 
@@ -207,15 +208,40 @@ result<route> find_route(const reader& in, std::uint32_t id) {
     return or_failure(in, read(in, row));
 }
 
+namespace {
+
+/// Of rows `r` of routes.
+std::string route_condition(const scope& within, std::string_view parameter) {
+    if (within.is_everything() || within.reach == reach::organisation) {
+        return organisation_condition(within, "r.organisation", parameter);
+    }
+    return "EXISTS (SELECT 1 FROM domain served WHERE served.route = r.id AND " +
+           domain_condition(within, "served", parameter) + ")";
+}
+
+}  // namespace
+
+result<bool> has_route(const reader& in, const scope& within, const route& one) {
+    const bool found = in.on()
+                           .query("SELECT 1 FROM route r WHERE r.id = ?1 AND " + route_condition(within, "?2"), one.id,
+                                  scope_ids(within))
+                           .step();
+    return or_failure(in, found);
+}
+
 result<page<route>> list_routes(const reader& in, const route_filter& filter, const page_request& at) {
+    static const scope everything;
+    const scope& within = filter.within == nullptr ? everything : *filter.within;
     const auto cursor = read_cursor(at);
     if (!cursor) {
         return tl::unexpected(cursor.error());
     }
-    statement rows = in.on().query(std::string(columns) +
-                                       " WHERE r.id > ?1 AND (?2 = 0 OR r.organisation = ?2)"
-                                       " AND (?3 IS NULL OR (r.confirmed <> 0) = ?3) ORDER BY r.id LIMIT ?4",
-                                   cursor->after, filter.organisation, filter.confirmed, cursor->limit + 1);
+    statement rows =
+        in.on().query(std::string(columns) +
+                          " WHERE r.id > ?1 AND (?2 = 0 OR r.organisation = ?2)"
+                          " AND (?3 IS NULL OR (r.confirmed <> 0) = ?3) AND " +
+                          route_condition(within, "?4") + " ORDER BY r.id LIMIT ?5",
+                      cursor->after, filter.organisation, filter.confirmed, scope_ids(within), cursor->limit + 1);
     page<route> out;
     while (rows.step()) {
         if (out.items.size() == cursor->limit) {

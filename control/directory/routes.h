@@ -11,6 +11,8 @@
 
 namespace postern::directory {
 
+struct scope;  // scope.h
+
 struct route {
     std::uint32_t id = 0;
     std::uint32_t organisation = 0;
@@ -50,7 +52,10 @@ result<route> find_route(const reader& in, std::uint32_t id);
 struct route_filter {
     std::uint32_t organisation = 0;  ///< 0: any
     std::optional<bool> confirmed;
+    const scope* within = nullptr;  ///< of domains or a group: the servers of their domains. Null: everything
 };
+/// Whether the route is in the scope, as a list with it has it.
+result<bool> has_route(const reader& in, const scope& within, const route& one);
 result<page<route>> list_routes(const reader& in, const route_filter& filter, const page_request& at);
 
 }  // namespace postern::directory

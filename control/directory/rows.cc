@@ -30,10 +30,7 @@ result<place> place_address(const reader& in, std::string_view address, std::str
         if (in.on().failed()) {
             return tl::unexpected(in.on().failure());
         }
-        return fail(error_kind::invalid,
-                    "the domain of '" + std::string(address) + "' is not served here; add " +
-                        std::string(parsed.domain()) + " first",
-                    std::string(field));
+        return tl::unexpected(not_served(address, field));
     }
     place out;
     out.domain = found.as<std::uint32_t>(0);
@@ -43,6 +40,15 @@ result<place> place_address(const reader& in, std::string_view address, std::str
     // A source route has nothing to do with the mailbox: then the normal form stands for what was given.
     out.local = address.starts_with('@') ? out.normal : std::string(address.substr(0, address.rfind('@')));
     return out;
+}
+
+error not_served(std::string_view address, std::string_view field) {
+    recipients::normal_address parsed;
+    static_cast<void>(recipients::parse_address(address, {true, false}, parsed));
+    return {error_kind::invalid,
+            "the domain of '" + std::string(address) + "' is not served here; add " + std::string(parsed.domain()) +
+                " first",
+            std::string(field)};
 }
 
 std::int64_t address_at(const reader& in, const place& at) {

@@ -23,6 +23,9 @@ struct place {
 /// `field` is what the error blames.
 result<place> place_address(const reader& in, std::string_view address, std::string_view field);
 
+/// For an address of a domain that is not served. Precondition: it is an address.
+error not_served(std::string_view address, std::string_view field);
+
 /// The row with this (domain, normal); 0: none.
 std::int64_t address_at(const reader& in, const place& at);
 

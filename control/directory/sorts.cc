@@ -2,11 +2,19 @@
 
 #include <numeric>
 
+#include "control/directory/scope_sql.h"
+
 namespace postern::directory {
 
 namespace {
 
 constexpr int alias_kind = static_cast<int>(recipients::mailbox_kind::alias);
+
+void add_domains(conditions& to, const scope* within, const std::string& column) {
+    if (within != nullptr && !within->is_everything()) {
+        to.add(domain_id_condition(*within, column, "?"), scope_ids(*within));
+    }
+}
 
 /// `row` is a row of `address_tally` or, with a point behind it, one of `address`; `no_group`: how that has none.
 void add(conditions& to, const mailbox_filter& filter, const std::string& row, const std::string& no_group) {
@@ -29,6 +37,10 @@ void add(conditions& to, const mailbox_filter& filter, const std::string& row, c
     }
     if (filter.valid) {
         to.add(row + "valid = ?", *filter.valid);
+    }
+    add_domains(to, filter.within, row + "domain");
+    if (filter.within != nullptr && filter.within->reach == reach::group) {
+        to.add(row + "grp = ?", filter.within->group);
     }
 }
 
@@ -60,11 +72,19 @@ conditions sort_conditions(const alias_filter& filter) {
     if (filter.domain != 0) {
         out.add("domain = ?", filter.domain);
     }
+    add_domains(out, filter.within, "domain");
     return out;
 }
 
 void add_row_conditions(conditions& to, const mailbox_filter& filter, const char* row) {
     add(to, filter, std::string(row) + '.', "grp IS NULL");
+}
+
+void add_row_scope(conditions& to, const alias_filter& filter, const char* row) {
+    add_domains(to, filter.within, std::string(row) + ".domain");
+    if (filter.within != nullptr && filter.within->reach == reach::group) {
+        to.add(group_condition(*filter.within, row, "?"), filter.within->group);
+    }
 }
 
 std::uint64_t count_of(const std::vector<sort>& sorts) noexcept {

@@ -23,9 +23,12 @@ struct sort {
 result<std::vector<sort>> find_sorts(const reader& in, const conditions& on);
 /// What a filter says of sorts; its source and search are left out.
 conditions sort_conditions(const mailbox_filter& filter);
-conditions sort_conditions(const alias_filter& filter);  ///< its mailbox, too
+conditions sort_conditions(const alias_filter& filter);  ///< its mailbox, too; a scope's group as well
 /// The same of the row `row` of `address`, which is a mailbox.
 void add_row_conditions(conditions& to, const mailbox_filter& filter, const char* row);
+
+/// What a filter's scope says of the row `row` of `address`, which is an alias.
+void add_row_scope(conditions& to, const alias_filter& filter, const char* row);
 
 std::uint64_t count_of(const std::vector<sort>& sorts) noexcept;
 

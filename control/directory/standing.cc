@@ -7,7 +7,7 @@
 
 namespace postern::directory {
 
-result<past_standing> standing_at(const reader& in, std::string_view address, timestamp at) {
+result<past_standing> standing_at(const reader& in, std::string_view address, timestamp at, bool whole) {
     const auto where = place_address(in, address, "address");
     if (!where) {
         return tl::unexpected(where.error());
@@ -16,8 +16,10 @@ result<past_standing> standing_at(const reader& in, std::string_view address, ti
         "SELECT h.id, a.at, a.who, a.why, h.what, h.subject, h.domain, s.name, h.before, h.after,"
         " json_extract(h.after, '$.hold'), json_extract(h.after, '$.grace_until') FROM history h JOIN act a ON a.id = "
         "h.act"
-        " LEFT JOIN source s ON s.id = h.source WHERE h.subject = ?1 AND (?2 = 0 OR a.at <= ?2) ORDER BY h.id",
-        "address:" + where->text(), at);
+        " LEFT JOIN source s ON s.id = h.source WHERE h.subject = ?1 AND (?2 = 0 OR a.at <= ?2) AND (?3 = 0 OR "
+        "h.domain "
+        "= ?3) ORDER BY h.id",
+        "address:" + where->text(), at, whole ? 0U : where->domain);
     past_standing out;
     std::string hold;
     while (rows.step()) {

@@ -3,7 +3,9 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "control/directory/connection.h"
 #include "control/directory/history.h"
@@ -17,7 +19,8 @@ constexpr std::string_view prefix = "pst_";
 constexpr std::size_t secret_octets = 32;
 constexpr std::size_t secret_characters = 43;  // base64url of 32 octets, without padding
 constexpr std::array<std::string_view, 3> role_words = {"viewer", "editor", "admin"};
-constexpr std::string_view columns = "SELECT id, name, role, created, created_by, revoked FROM token";
+constexpr std::string_view columns =
+    "SELECT id, name, role, created, created_by, revoked, organisation, domains, grp FROM token";
 
 using digest = std::array<std::byte, 32>;
 
@@ -45,6 +48,27 @@ std::string base64url(const std::array<unsigned char, secret_octets>& octets) {
     return out;
 }
 
+/// "[1,2]", as this file writes it.
+std::vector<std::uint32_t> ids_of(std::string_view json) {
+    std::vector<std::uint32_t> out;
+    for (std::size_t at = 1; at + 1 < json.size();) {
+        const std::size_t end = std::min(json.find_first_of(",]", at), json.size());
+        std::uint32_t id = 0;
+        std::from_chars(json.data() + at, json.data() + end, id);
+        out.push_back(id);
+        at = end + 1;
+    }
+    return out;
+}
+
+std::string ids_json(const std::vector<std::uint32_t>& ids) {
+    std::string out = "[";
+    for (const std::uint32_t id : ids) {
+        out += (out.size() == 1 ? "" : ",") + std::to_string(id);
+    }
+    return out + "]";
+}
+
 token read(const statement& row) {
     token out;
     out.id = row.as<std::uint64_t>(0);
@@ -53,6 +77,9 @@ token read(const statement& row) {
     out.created = row.integer(3);
     out.created_by = row.text(4);
     out.revoked = row.integer(5);
+    out.scope.organisation = row.as<std::uint32_t>(6);
+    out.scope.domains = ids_of(row.text(7));
+    out.scope.group = row.as<std::uint32_t>(8);
     return out;
 }
 
@@ -63,18 +90,25 @@ std::string subject(std::uint64_t id) {
 std::string json(const reader& in, std::uint64_t id) {
     statement row = in.on().query(
         "SELECT json_object('id', id, 'name', name, 'role', CASE role WHEN 0 THEN 'viewer' WHEN 1 THEN 'editor' ELSE"
-        " 'admin' END, 'revoked', revoked) FROM token WHERE id = ?",
+        " 'admin' END, 'organisation', organisation, 'domains', json(domains), 'group', grp, 'revoked', revoked)"
+        " FROM token WHERE id = ?",
         id);
     return row.step() ? std::string(row.text(0)) : std::string();
 }
 
 }  // namespace
 
-result<issued_token> issue_token(writer& in, std::string_view name, role role) {
+result<issued_token> issue_token(writer& in, std::string_view name, role role, const scope_rule& scope) {
     if (auto good = check_name(name, "name"); !good) {
         return tl::unexpected(good.error());
     }
-    if (in.on().query("SELECT 1 FROM token WHERE name = ? AND revoked = 0", name).step()) {
+    const auto rule = check_scope(in, scope);
+    if (!rule) {
+        return tl::unexpected(rule.error());
+    }
+    if (in.on()
+            .query("SELECT 1 FROM token WHERE organisation = ? AND name = ? AND revoked = 0", rule->organisation, name)
+            .step()) {
         return fail(error_kind::conflict,
                     "a token '" + std::string(name) + "' is there already; revoke it or choose another name", "name");
     }
@@ -88,8 +122,11 @@ result<issued_token> issue_token(writer& in, std::string_view name, role role) {
     if (!hash_secret(out.secret, hash)) {
         return fail(error_kind::failed, "OpenSSL's SHA-256 is not available; no token was made");
     }
-    in.on().run("INSERT INTO token(name, role, hash, created, created_by) VALUES (?, ?, ?, ?, ?)", name,
-                static_cast<int>(role), std::span<const std::byte>(hash), in.now(), in.by().who);
+    in.on().run(
+        "INSERT INTO token(name, role, hash, created, created_by, organisation, domains, grp)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        name, static_cast<int>(role), std::span<const std::byte>(hash), in.now(), in.by().who, rule->organisation,
+        ids_json(rule->domains), rule->group);
     const auto id = static_cast<std::uint64_t>(in.on().last_id());
     record(in, "issued", subject(id), 0, "", json(in, id));
     auto made = find_token(in, id);
@@ -134,29 +171,37 @@ result<token> find_token(const reader& in, std::uint64_t id) {
     return read(row);
 }
 
-result<page<token>> list_tokens(const reader& in, bool with_revoked, const page_request& at) {
+result<page<token>> list_tokens(const reader& in, bool with_revoked, const page_request& at, const scope& within) {
     const auto cursor = read_cursor(at);
     if (!cursor) {
         return tl::unexpected(cursor.error());
     }
-    statement rows = in.on().query(std::string(columns) + " WHERE id > ? AND (? OR revoked = 0) ORDER BY id LIMIT ?",
-                                   cursor->after, with_revoked, cursor->limit + 1);
+    statement rows = in.on().query(std::string(columns) + " WHERE id > ? AND (? OR revoked = 0) ORDER BY id",
+                                   cursor->after, with_revoked);
     page<token> out;
     while (rows.step()) {
+        token next = read(rows);
+        const auto reached = resolve_scope(in, next.scope);
+        if (!reached) {
+            return tl::unexpected(reached.error());
+        }
+        if (!contains(within, *reached)) {
+            continue;
+        }
         if (out.items.size() == cursor->limit) {
             out.next = std::to_string(out.items.back().id);
             break;
         }
-        out.items.push_back(read(rows));
+        out.items.push_back(std::move(next));
     }
     return or_failure(in, std::move(out));
 }
 
 result<bool> needs_first_token(const reader& in) {
-    const bool found =
-        in.on()
-            .query("SELECT 1 FROM token WHERE role = ? AND revoked = 0 LIMIT 1", static_cast<int>(role::admin))
-            .step();
+    const bool found = in.on()
+                           .query("SELECT 1 FROM token WHERE role = ? AND revoked = 0 AND organisation = 0 LIMIT 1",
+                                  static_cast<int>(role::admin))
+                           .step();
     return or_failure(in, !found);
 }
 

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "control/directory/scope.h"
 #include "control/directory/store.h"
 
 namespace postern::directory {
@@ -16,8 +17,9 @@ enum class role : std::uint8_t {
 
 struct token {
     std::uint64_t id = 0;
-    std::string name;  ///< unique among the living
+    std::string name;  ///< unique among the organisation's living ones
     directory::role role = role::viewer;
+    scope_rule scope;
     timestamp created = 0;
     std::string created_by;
     timestamp revoked = 0;  ///< 0: living
@@ -27,13 +29,15 @@ struct issued_token {
     directory::token token;
     std::string secret;  ///< "pst_" and 43 characters of base64url; can't be had again
 };
-result<issued_token> issue_token(writer& in, std::string_view name, role role);
+/// `scope` as `check_scope` takes it.
+result<issued_token> issue_token(writer& in, std::string_view name, role role, const scope_rule& scope = {});
 result<token> revoke_token(writer& in, std::uint64_t id);
 /// The living token with this secret; `not_found` otherwise.
 result<token> authenticate(const reader& in, std::string_view secret);
 result<token> find_token(const reader& in, std::uint64_t id);
-result<page<token>> list_tokens(const reader& in, bool with_revoked, const page_request& at);
-/// True if no living admin token is there: the first start writes one to a 0600 file.
+/// Those that reach nothing outside `within`.
+result<page<token>> list_tokens(const reader& in, bool with_revoked, const page_request& at, const scope& within = {});
+/// True if no living admin token is there that reaches everything: the first start writes one to a 0600 file.
 result<bool> needs_first_token(const reader& in);
 
 std::string_view to_string(role role) noexcept;

@@ -84,11 +84,10 @@ bool staging::place(const csv_address& address, std::uint64_t line, const csv_la
         return wrong("it is not an address: " + std::string(recipients::to_string(done.error())));
     }
     const auto found = _domains.find(std::string(parsed.domain()));
-    if (found == _domains.end()) {
-        return wrong("the domain " + plain_text(parsed.domain(), longest_shown) + " is not served here; add it first");
-    }
-    if (found->second.organisation != _options.organisation) {
-        return wrong("the domain " + std::string(parsed.domain()) + " is another organisation's");
+    // Whether it is served for another organisation is not told.
+    if (found == _domains.end() || found->second.organisation != _options.organisation) {
+        return wrong("the domain " + plain_text(parsed.domain(), longest_shown) +
+                     " is not served for this organisation; add it first");
     }
     if (_options.domain != 0 && found->second.id != _domains.at(_default_domain).id) {
         return wrong("the import is for " + _default_domain + " alone");

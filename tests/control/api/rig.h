@@ -19,6 +19,7 @@
 #include "control/api/encode.h"
 #include "control/api/import_jobs.h"
 #include "control/directory/tokens.h"
+#include "control/recent/recent_store.h"
 #include "control/sync/service.h"
 
 namespace postern::api {
@@ -47,14 +48,18 @@ public:
         auto started = sync::service::start(*_store, std::move(syncs));
         EXPECT_TRUE(started) << (started ? "" : started.error().text);
         _syncs = std::move(*started);
+        auto recent = recent::recent_store::open(_folder + "/recent.db", {});
+        EXPECT_TRUE(recent) << (recent ? "" : recent.error().text);
+        _recent = std::move(*recent);
         _service.reset(
-            new service{*_store, *_publisher, *_imports, _prober, {}, _store->now(), {}, nullptr, _syncs.get()});
+            new service{*_store, *_publisher, *_imports, _prober, {}, _store->now(), {}, _recent.get(), _syncs.get()});
         application.attach(*_service);
         admin = make_token("admin", directory::role::admin);
     }
     ~rig() {
         _syncs.reset();
         _publisher.reset();
+        _recent.reset();
         _imports.reset();
         _store.reset();
         std::filesystem::remove_all(_folder);
@@ -158,6 +163,7 @@ private:
     std::unique_ptr<directory::store> _store;
     std::unique_ptr<import_jobs> _imports;
     std::unique_ptr<publish::publisher> _publisher;
+    std::unique_ptr<recent::recent_store> _recent;
     probe::prober _prober{{}};
     std::unique_ptr<sync::service> _syncs;
     std::unique_ptr<service> _service;

@@ -15,6 +15,7 @@ namespace {
 
 struct operation {
     std::string role;
+    std::string scope;
     bool has_body = false;
 };
 
@@ -43,6 +44,8 @@ std::map<std::string, operation> described() {
             current = verb == "PARAMETERS" ? nullptr : &out[verb + " " + path];
         } else if (current != nullptr && line.starts_with("      x-role: ")) {
             current->role = line.substr(14);
+        } else if (current != nullptr && line.starts_with("      x-scope: ")) {
+            current->scope = line.substr(15);
         } else if (current != nullptr && line.starts_with("      requestBody:")) {
             current->has_body = true;
         }
@@ -60,6 +63,7 @@ TEST(routes, are_those_of_the_description_both_ways) {
         const auto found = wanted.find(name);
         ASSERT_NE(found, wanted.end()) << name << " is served and not described";
         EXPECT_EQ(found->second.role, each.least == role::nobody ? "none" : to_string(each.least)) << name;
+        EXPECT_EQ(found->second.scope, to_string(each.narrowest)) << name;
         EXPECT_EQ(found->second.has_body, each.body != body_kind::none) << name;
     }
     for (const auto& [name, facts] : wanted) {

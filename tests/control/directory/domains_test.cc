@@ -256,8 +256,8 @@ TEST_F(store_test, routes_with_bad_hosts_are_invalid) {
 
 TEST_F(store_test, an_organisation_with_something_in_it_stays) {
     writer in = write();
-    const organisation made = need(add_organisation(in, "Acme"));
-    EXPECT_EQ(add_organisation(in, "ACME").error().kind, error_kind::conflict);
+    const organisation made = need(add_organisation(in, {"Acme"}));
+    EXPECT_EQ(add_organisation(in, {"ACME"}).error().kind, error_kind::conflict);
     new_domain input;
     input.name = "acme.example";
     input.organisation = made.id;
@@ -274,7 +274,7 @@ TEST_F(store_test, a_group_goes_without_its_mailboxes) {
     input.group = "Sales";
     const mailbox box = add(input);
     writer in = write();
-    const page<group> groups = need(list_groups(in, 1, {}));
+    const page<group> groups = need(list_groups(in, {1}, {}));
     ASSERT_EQ(groups.items.size(), 1U);
     EXPECT_EQ(groups.items[0].mailboxes, 1U);
     need(remove_group(in, groups.items[0].id));

@@ -220,7 +220,7 @@ TEST_F(store_test, listeners_hear_of_commits_until_they_leave) {
     }
     {
         writer in = write();
-        need(add_organisation(in, "Acme"));  // nothing for the table
+        need(add_organisation(in, {"Acme"}));  // nothing for the table
         need(in.commit());
         EXPECT_EQ(heard.size(), 1U);
     }

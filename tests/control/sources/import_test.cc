@@ -118,7 +118,7 @@ TEST_F(import_test, bad_rows_are_reported_with_line_column_value_and_reason) {
     EXPECT_EQ(report.errors[0].value, "bad@@example.com");
     EXPECT_NE(report.errors[0].reason.find("not an address"), std::string::npos);
     EXPECT_EQ(report.errors[1].line, 4U);
-    EXPECT_NE(report.errors[2].reason.find("not served here"), std::string::npos);
+    EXPECT_NE(report.errors[2].reason.find("not served for this organisation"), std::string::npos);
     EXPECT_EQ(valid(), (texts{"alice@example.com", "eve@example.com"}));
 }
 

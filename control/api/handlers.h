@@ -21,6 +21,7 @@ answer<response> remove_domain(service&, directory::writer&, call&);
 answer<response> list_domain_aliases(service&, directory::reader&, call&);
 answer<response> add_domain_alias(service&, directory::writer&, call&);
 answer<response> get_domain_alias(service&, directory::reader&, call&);
+answer<response> edit_domain_alias(service&, directory::writer&, call&);
 answer<response> remove_domain_alias(service&, directory::writer&, call&);
 
 // handlers_mailboxes.cc
@@ -30,6 +31,22 @@ answer<response> add_mailboxes(service&, directory::writer&, call&);
 answer<response> get_mailbox(service&, directory::reader&, call&);
 answer<response> edit_mailbox(service&, directory::writer&, call&);
 answer<response> remove_mailbox(service&, directory::writer&, call&);
+
+answer<response> reassign_mailboxes(service&, directory::writer&, call&);
+
+// handlers_paste.cc, handlers_holds.cc, handlers_billing.cc
+answer<response> paste_mailboxes(service&, directory::writer&, call&);
+answer<response> put_hold(service&, directory::writer&, call&);
+answer<response> list_billed(service&, directory::reader&, call&);
+
+// handlers_claims.cc
+answer<response> list_claims(service&, directory::reader&, call&);
+answer<response> add_claim(service&, directory::writer&, call&);
+answer<response> get_claim(service&, directory::reader&, call&);
+answer<response> remove_claim(service&, directory::writer&, call&);
+answer<response> grant_claim(service&, directory::writer&, call&);
+answer<response> check_claim(service&, call&);
+answer<response> check_mx(service&, call&);
 
 // handlers_aliases.cc
 answer<response> list_aliases(service&, directory::reader&, call&);
@@ -61,6 +78,7 @@ answer<response> add_import(service&, call&);
 answer<response> get_import(service&, call&);
 answer<response> remove_import(service&, call&);
 answer<response> apply_import(service&, call&);
+answer<response> approve_import(service&, call&);
 answer<response> list_import_errors(service&, call&);
 answer<response> export_mailboxes(service&, call&);
 answer<response> get_sample(service&, call&);

@@ -290,6 +290,47 @@ answer<response> get_domain_alias(service& /*with*/, directory::reader& in, call
     return tagged(200, represent_alias(*found));
 }
 
+answer<response> edit_domain_alias(service& /*with*/, directory::writer& in, call& of) {
+    if (const auto good = of.parameters.finish(); !good) {
+        return failure(good);
+    }
+    const auto present = domain_argument(in, of, true);
+    if (!present) {
+        return failure(present);
+    }
+    if (const auto same = check_match(of, represent_alias(*present)); !same) {
+        return failure(same);
+    }
+    const auto body = parse_json_object(of.asked);
+    if (!body) {
+        return failure(body);
+    }
+    std::vector<field_error> errors;
+    members given(*body, "", errors);
+    directory::domain_alias_change change;
+    change.name = given.text("name");
+    if (given.has("domain")) {
+        const auto target = find_domain_by(in, of, given.id_or_name("domain"));
+        if (!target) {
+            given.refuse("domain", target.error().detail);
+        } else {
+            change.target = target->id;
+        }
+    }
+    given.finish();
+    if (!errors.empty()) {
+        return tl::unexpected(invalid(std::move(errors)));
+    }
+    if (change.name && !scope_of(of).is_everything()) {
+        return tl::unexpected(beyond_scope("A name that nobody has proven", "Claim it (POST /v1/domain-claims)."));
+    }
+    const auto changed = directory::change_domain_alias(in, present->id, change);
+    if (!changed) {
+        return failure(changed);
+    }
+    return tagged(200, represent_alias(*changed));
+}
+
 answer<response> remove_domain_alias(service& /*with*/, directory::writer& in, call& of) {
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);

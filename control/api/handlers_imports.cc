@@ -80,6 +80,8 @@ object represent(const sources::import_report& of, bool with_samples) {
     out["unchanged"] = of.unchanged;
     out["missing"] = of.missing;
     out["withdrawn"] = of.withdrawn;
+    out["held"] = of.held;
+    out["guard"] = of.guard.empty() ? boost::json::value(nullptr) : boost::json::value(of.guard);
     out["invalid"] = of.invalid;
     out["duplicates"] = of.duplicates;
     out["aliases"] = of.aliases;
@@ -110,7 +112,7 @@ object represent(const service& with, const import_job& of, bool whole) {
         object{{"stage", stage_word(of.progress.stage)}, {"octets", of.progress.octets}, {"rows", of.progress.rows}};
     out["report"] = of.report ? boost::json::value(represent(*of.report, whole)) : boost::json::value(nullptr);
     out["error"] = of.error.empty() ? boost::json::value(nullptr) : boost::json::value(of.error);
-    if (of.state == import_state::applied && of.report) {
+    if ((of.state == import_state::applied || of.state == import_state::held) && of.report) {
         out["change"] = of.report->seq;
         out["in_force"] =
             with.publisher.wait_in_force(of.report->seq, std::chrono::milliseconds(0)) == publish::in_force::everywhere;
@@ -184,6 +186,9 @@ answer<response> add_import(service& with, call& of) {
     given.file_name = printable_utf8(of.parameters.text("file_name", 200).value_or(""));
     given.apply_at_once = of.parameters.flag("apply").value_or(false);
     given.options.replace = of.parameters.flag("replace").value_or(false);
+    if (const auto count = of.parameters.number("confirm_removals", 0, std::numeric_limits<std::int64_t>::max())) {
+        given.confirmed = static_cast<std::uint64_t>(*count);
+    }
     given.options.strict = of.parameters.flag("strict").value_or(false);
     given.options.header = of.parameters.flag("header");
     given.options.source = of.parameters.text("source", 200).value_or("");
@@ -289,6 +294,24 @@ answer<response> apply_import(service& with, call& of) {
     if (applied == import_jobs::apply_answer::not_previewed) {
         return tl::unexpected(conflict("The import is \"" + std::string(to_string(found->state)) +
                                        "\"; it can be applied when it is \"previewed\"."));
+    }
+    const auto now = with.imports.find(found->id);
+    response made = json(202, represent(with, now ? *now : *found, true));
+    made.fields.emplace_back("Location", "/v1/imports/" + found->id);
+    return made;
+}
+
+answer<response> approve_import(service& with, call& of) {
+    if (const auto good = of.parameters.finish(); !good) {
+        return failure(good);
+    }
+    const auto found = import_argument(with, of);
+    if (!found) {
+        return failure(found);
+    }
+    if (with.imports.approve(found->id, actor_of(of)) != import_jobs::approve_answer::queued) {
+        return tl::unexpected(conflict("The import is \"" + std::string(to_string(found->state)) +
+                                       "\"; it can be approved when it is \"held\"."));
     }
     const auto now = with.imports.find(found->id);
     response made = json(202, represent(with, now ? *now : *found, true));

@@ -8,6 +8,7 @@
 #include "control/api/handlers.h"
 #include "control/api/lookups.h"
 #include "control/api/represent.h"
+#include "control/directory/reassign.h"
 
 namespace postern::api {
 namespace {
@@ -344,6 +345,60 @@ answer<response> remove_mailbox(service& /*with*/, directory::writer& in, call& 
         return failure(removed);
     }
     return no_content();
+}
+
+answer<response> reassign_mailboxes(service& /*with*/, directory::writer& in, call& of) {
+    if (const auto good = of.parameters.finish(); !good) {
+        return failure(good);
+    }
+    const auto to = find_mailbox_by(in, of, of.argument(0));
+    if (!to) {
+        return failure(to);
+    }
+    const auto body = parse_json_object(of.asked);
+    if (!body) {
+        return failure(body);
+    }
+    std::vector<field_error> errors;
+    members given(*body, "", errors);
+    const auto named = given.texts("mailboxes", max_aliases);
+    if (!given.has("mailboxes") || (named && named->empty())) {
+        given.refuse("mailboxes", "name the mailboxes that become aliases");
+    }
+    given.finish();
+    std::vector<std::uint64_t> ids;
+    for (std::size_t at = 0; named && at < named->size(); ++at) {
+        const std::string pointer = "/mailboxes/" + std::to_string(at);
+        const auto box = find_mailbox_by(in, of, (*named)[at]);
+        if (!box) {
+            errors.push_back({pointer, box.error().detail});
+            continue;
+        }
+        const auto whole = directory::find_mailbox(in, box->id);
+        if (!whole) {
+            return failure(whole);
+        }
+        if (directory::find_alias(in, std::string_view((*named)[at]))) {
+            errors.push_back({pointer, (*named)[at] + " is an alias of " + box->address + "; name the mailbox"});
+        } else if (whole->aliases.size() != box->aliases.size()) {
+            errors.push_back({pointer, "other domains have aliases of " + box->address +
+                                           "; its organisation's administrator reassigns it"});
+        } else {
+            ids.push_back(box->id);
+        }
+    }
+    if (!errors.empty()) {
+        return tl::unexpected(invalid(std::move(errors)));
+    }
+    auto changed = directory::reassign_mailboxes(in, to->id, ids);
+    if (!changed) {
+        return failure(changed);
+    }
+    const auto box = shown(in, of, std::move(*changed));
+    if (!box) {
+        return failure(box);
+    }
+    return tagged(200, represent(*box));
 }
 
 }  // namespace postern::api

@@ -17,6 +17,7 @@
 #include "board/process/files.h"
 #include "board/process/log.h"
 #include "control/api/encode.h"
+#include "control/sync/guard.h"
 
 namespace postern::api {
 
@@ -34,6 +35,8 @@ std::string_view to_string(import_state of) noexcept {
             return "applying";
         case import_state::applied:
             return "applied";
+        case import_state::held:
+            return "held";
         case import_state::refused:
             return "refused";
         case import_state::cancelled:
@@ -58,6 +61,7 @@ struct import_jobs::state {
 
     directory::store& store;
     std::string folder;
+    sync::guard_limits limits;
     mutable std::mutex mutex;
     std::condition_variable changed;
     std::deque<std::string> queue;
@@ -67,7 +71,8 @@ struct import_jobs::state {
     bool stopping = false;
     std::thread thread;
 
-    state(directory::store& in, std::string where) : store(in), folder(std::move(where)) {}
+    state(directory::store& in, std::string where, const sync::guard_limits& within)
+        : store(in), folder(std::move(where)), limits(within) {}
 
     void work();
     void run(const std::string& id, bool apply);
@@ -75,6 +80,7 @@ struct import_jobs::state {
     void drop_file(held& of);
     void forget(const std::string& id);
     void make_room();
+    void supersede(const std::string& id, const std::string& source);
     static bool over(const import_job& of);
 };
 
@@ -120,7 +126,9 @@ void import_jobs::state::make_room() {
         }
         forget(id);
     }
-    const auto waits = [](const held& of) { return of.job.state == import_state::previewed; };
+    const auto waits = [](const held& of) {
+        return of.job.state == import_state::previewed || of.job.state == import_state::held;
+    };
     while (std::count_if(jobs.begin(), jobs.end(), [&](const auto& each) { return waits(each.second); }) >=
            static_cast<std::ptrdiff_t>(max_kept_files)) {
         held& of = jobs.at(oldest(waits));
@@ -128,6 +136,42 @@ void import_jobs::state::make_room() {
         finish(of, import_state::cancelled);
     }
 }
+
+/// A newer list of the source's makes removals that an older one waits with void.
+void import_jobs::state::supersede(const std::string& id, const std::string& source) {
+    for (auto& [each, of] : jobs) {
+        if (each != id && of.job.state == import_state::held && of.job.report && of.job.report->source == source) {
+            of.job.error = "a newer list of " + source + " was imported; its removals were not done";
+            finish(of, import_state::cancelled);
+        }
+    }
+}
+
+namespace {
+
+/// The guard of syncs over a replacement by a file.
+sources::replacement_verdict judge(const sync::guard_limits& limits, const import_job& job,
+                                   const sources::replacement& what) {
+    using end = enum sources::replacement_verdict::end;
+    if (what.staged == 0 && what.asserted != 0) {
+        return {end::refuse,
+                "the file has no usable address, where the source had " + std::to_string(what.asserted) +
+                    "; nothing was changed",
+                false};
+    }
+    sync::guard_numbers numbers;
+    numbers.staged = what.staged;
+    numbers.asserted = what.asserted;
+    numbers.added = what.added;
+    numbers.removed = what.removed;
+    numbers.removed_earlier = what.removed_earlier;
+    numbers.oldest = what.oldest;
+    numbers.approved = job.confirmed == what.removed || (job.approved && what.removed <= *job.approved);
+    const sync::guard_verdict said = sync::judge(limits, numbers);
+    return {said.removals ? end::pass : said.additions ? end::hold : end::refuse, said.text, numbers.approved};
+}
+
+}  // namespace
 
 void import_jobs::state::run(const std::string& id, bool apply) {
     std::string path;
@@ -148,6 +192,7 @@ void import_jobs::state::run(const std::string& id, bool apply) {
         of.job.progress = {};
         path = of.path;
         options = of.job.options;
+        options.guard = [this, job = of.job](const sources::replacement& what) { return judge(limits, job, what); };
         by = of.by;
     }
     const auto progress = [&](const sources::import_progress& now) {
@@ -183,7 +228,14 @@ void import_jobs::state::run(const std::string& id, bool apply) {
     of.job.progress.octets = of.job.size;
     of.job.report = std::move(*done);
     if (apply) {
-        finish(of, of.job.report->applied ? import_state::applied : import_state::refused);
+        const bool held = of.job.report->applied && of.job.report->held != 0;
+        if (of.job.report->refused_by_guard) {
+            of.job.error = of.job.report->guard;
+        }
+        finish(of, held ? import_state::held : of.job.report->applied ? import_state::applied : import_state::refused);
+        if (of.job.report->applied) {
+            supersede(id, of.job.report->source);
+        }
         process::log(process::level::info, "import_finished",
                      {{"import", id},
                       {"state", to_string(of.job.state)},
@@ -191,6 +243,7 @@ void import_jobs::state::run(const std::string& id, bool apply) {
                       {"created", of.job.report->created},
                       {"updated", of.job.report->updated},
                       {"withdrawn", of.job.report->withdrawn},
+                      {"held", of.job.report->held},
                       {"invalid", of.job.report->invalid}});
     } else if (of.cancel) {
         finish(of, import_state::cancelled);
@@ -222,7 +275,8 @@ void import_jobs::state::work() {
 }
 
 tl::expected<std::unique_ptr<import_jobs>, std::string> import_jobs::open(directory::store& store,
-                                                                          const std::string& folder) {
+                                                                          const std::string& folder,
+                                                                          const sync::guard_limits& limits) {
     std::error_code error;
     std::filesystem::create_directories(folder, error);
     if (error || ::chmod(folder.c_str(), 0700) != 0) {
@@ -235,7 +289,7 @@ tl::expected<std::unique_ptr<import_jobs>, std::string> import_jobs::open(direct
             std::filesystem::remove(each.path(), error);
         }
     }
-    auto made = std::make_unique<state>(store, folder);
+    auto made = std::make_unique<state>(store, folder, limits);
     state* const raw = made.get();
     made->thread = std::thread([raw] { raw->work(); });
     return std::unique_ptr<import_jobs>(new import_jobs(std::move(made)));
@@ -286,6 +340,7 @@ tl::expected<std::string, import_jobs::add_error> import_jobs::add(submission gi
     of.job.id = id;
     of.job.file_name = std::move(given.file_name);
     of.job.options = std::move(given.options);
+    of.job.confirmed = given.confirmed;
     of.job.apply_at_once = given.apply_at_once;
     of.job.state = given.apply_at_once ? import_state::queued : import_state::waiting;
     of.job.by = given.by.who;
@@ -337,12 +392,31 @@ import_jobs::apply_answer import_jobs::apply(const std::string& id, const direct
             return apply_answer::queued;
         case import_state::waiting:
         case import_state::reading:
+        case import_state::held:
         case import_state::refused:
         case import_state::cancelled:
         case import_state::failed:
             return apply_answer::not_previewed;
     }
     return apply_answer::not_previewed;
+}
+
+import_jobs::approve_answer import_jobs::approve(const std::string& id, const directory::actor& by) {
+    const std::lock_guard lock(_state->mutex);
+    const auto found = _state->jobs.find(id);
+    if (found == _state->jobs.end()) {
+        return approve_answer::gone;
+    }
+    state::held& of = found->second;
+    if (of.job.state != import_state::held) {
+        return approve_answer::not_held;
+    }
+    of.by = by;
+    of.job.approved = of.job.report->held;
+    of.job.state = import_state::queued;
+    _state->queue.push_back(id);
+    _state->changed.notify_all();
+    return approve_answer::queued;
 }
 
 bool import_jobs::remove(const std::string& id) {
@@ -354,7 +428,8 @@ bool import_jobs::remove(const std::string& id) {
     state::held& of = found->second;
     if (state::over(of.job)) {
         _state->forget(id);
-    } else if (of.job.state == import_state::previewed) {
+    } else if (of.job.state == import_state::previewed || of.job.state == import_state::held) {
+        of.job.error = of.job.state == import_state::held ? "the removals were discarded" : "";
         _state->finish(of, import_state::cancelled);
     } else {
         of.cancel = true;

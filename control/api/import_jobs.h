@@ -13,6 +13,7 @@
 
 #include "control/directory/store.h"
 #include "control/sources/import.h"
+#include "control/sync/sources.h"
 
 namespace postern::api {
 
@@ -23,7 +24,8 @@ enum class import_state : std::uint8_t {
     queued,     ///< to be applied
     applying,
     applied,
-    refused,  ///< strict, and there were bad rows: nothing is changed
+    held,     ///< what is new is applied; the removals wait for a person, and the file with them
+    refused,  ///< strict and bad rows, or an empty list: nothing is changed
     cancelled,
     failed,  ///< nothing is changed; `error` says why
 };
@@ -38,6 +40,8 @@ struct import_job {
     sources::import_options options;
     sources::import_progress progress;
     std::optional<sources::import_report> report;  ///< of the apply if there was one, else of the preview
+    std::optional<std::uint64_t> confirmed;        ///< exactly so many addresses may go
+    std::optional<std::uint64_t> approved;         ///< a person lets so many go
     std::string error;
     std::string by;
     directory::timestamp created = 0;
@@ -51,7 +55,8 @@ public:
 
     /// `folder` is made (0700) and emptied: it holds nothing but uploads of an earlier life.
     static tl::expected<std::unique_ptr<import_jobs>, std::string> open(directory::store& store,
-                                                                        const std::string& folder);
+                                                                        const std::string& folder,
+                                                                        const sync::guard_limits& limits = {});
     ~import_jobs();  ///< cancels what runs
 
     /// The folder that uploads go to, so that `add` can rename them.
@@ -62,6 +67,7 @@ public:
         std::string file_name;
         sources::import_options options;
         bool apply_at_once = false;
+        std::optional<std::uint64_t> confirmed;  ///< exactly so many addresses may go
         directory::actor by;
         std::string idempotency;  ///< empty: none. Token and key in one
         std::string digest;       ///< of the file and the options
@@ -73,7 +79,11 @@ public:
     std::vector<import_job> list() const;  ///< newest first
     enum class apply_answer : std::uint8_t { queued, already, not_previewed, gone };
     apply_answer apply(const std::string& id, const directory::actor& by);
-    /// Cancels what has not been written yet; forgets what is over. False: there is no such job.
+    enum class approve_answer : std::uint8_t { queued, not_held, gone };
+    /// The removals that are held, and no more, are done.
+    approve_answer approve(const std::string& id, const directory::actor& by);
+    /// Cancels what has not been written yet; discards removals that are held; forgets what is over. False: there is no
+    /// such job.
     bool remove(const std::string& id);
 
 private:

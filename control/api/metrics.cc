@@ -102,6 +102,32 @@ answer<void> add_directory(const service& with, exposition& out) {
     for (const auto& [domain, counts] : rows) {
         out.value("postern_domain_addresses", "domain=\"" + label(domain.name) + "\"", counts.valid);
     }
+    directory::billing_filter all_of;
+    const auto bills = directory::list_billed(*in, with.billed, all_of, {"", domains_a_page});
+    if (!bills) {
+        return failure(bills);
+    }
+    out.head("postern_billable_mailboxes", "gauge", "Billed mailboxes (of the first 1000 organisations).");
+    for (const directory::billed& each : bills->items) {
+        out.value("postern_billable_mailboxes",
+                  "organisation=\"" + std::to_string(each.id) + "\",name=\"" + label(each.name) + "\"", each.billable);
+    }
+    all_of.by = directory::billed_by::domain;
+    const auto by_domain = directory::list_billed(*in, with.billed, all_of, {"", domains_a_page});
+    if (!by_domain) {
+        return failure(by_domain);
+    }
+    out.head("postern_domain_mailboxes", "gauge", "Valid mailboxes by kind (of the first 1000 domains).");
+    for (const directory::billed& each : by_domain->items) {
+        for (std::size_t kind = 0; kind < each.mailboxes.size(); ++kind) {
+            if (each.mailboxes.at(kind) != 0) {
+                out.value("postern_domain_mailboxes",
+                          "domain=\"" + label(each.name) + "\",kind=\"" +
+                              std::string(directory::to_string(static_cast<recipients::mailbox_kind>(kind))) + "\"",
+                          each.mailboxes.at(kind));
+            }
+        }
+    }
     out.head("postern_domain_mode", "gauge", "1 for the mode that the domain is in.");
     for (const auto& [domain, counts] : rows) {
         out.value(

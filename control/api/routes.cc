@@ -47,17 +47,32 @@ const auto table = std::to_array<route>({
     {get, "/v1/domains/{domain}/what-if", reader, none, get_what_if, domain},
     {post, "/v1/domains/{domain}/what-if", reader, upload, ask_what_if, domain},
 
+    {get, "/v1/domains/{domain}/mx", reader, none, check_mx, domain},
+
+    {get, "/v1/domain-claims", reader, none, list_claims, whole},
+    {post, "/v1/domain-claims", admin, memory, add_claim, whole},
+    {get, "/v1/domain-claims/{domain_claim}", reader, none, get_claim, whole},
+    {del, "/v1/domain-claims/{domain_claim}", admin, none, remove_claim, whole},
+    {post, "/v1/domain-claims/{domain_claim}/check", admin, none, check_claim, whole},
+    {post, "/v1/domain-claims/{domain_claim}/grant", admin, none, grant_claim},
+
     {get, "/v1/domain-aliases", reader, none, list_domain_aliases, group},
     {post, "/v1/domain-aliases", admin, memory, add_domain_alias, whole},
     {get, "/v1/domain-aliases/{domain_alias}", reader, none, get_domain_alias, group},
+    {patch, "/v1/domain-aliases/{domain_alias}", admin, memory, edit_domain_alias, whole},
     {del, "/v1/domain-aliases/{domain_alias}", admin, none, remove_domain_alias, whole},
 
     {get, "/v1/mailboxes", reader, none, list_mailboxes, group},
     {post, "/v1/mailboxes", operates, memory, add_mailbox, group},
     {post, "/v1/mailboxes/bulk", operates, memory, add_mailboxes, group},
+    {post, "/v1/mailboxes/paste", operates, memory, paste_mailboxes, group},
     {get, "/v1/mailboxes/{mailbox}", reader, none, get_mailbox, group},
     {patch, "/v1/mailboxes/{mailbox}", operates, memory, edit_mailbox, group},
     {del, "/v1/mailboxes/{mailbox}", operates, none, remove_mailbox, group},
+
+    {post, "/v1/mailboxes/{mailbox}/reassign", operates, memory, reassign_mailboxes, group},
+    {post, "/v1/holds", operates, memory, put_hold, group},
+    {get, "/v1/billing", reader, none, list_billed, domain},
 
     {get, "/v1/aliases", reader, none, list_aliases, group},
     {post, "/v1/aliases", operates, memory, add_alias, group},
@@ -86,6 +101,7 @@ const auto table = std::to_array<route>({
     {get, "/v1/imports/{import}", reader, none, get_import, domain},
     {del, "/v1/imports/{import}", operates, none, remove_import, domain},
     {post, "/v1/imports/{import}/apply", operates, none, apply_import, domain},
+    {post, "/v1/imports/{import}/approve", operates, none, approve_import, domain},
     {get, "/v1/imports/{import}/errors", reader, none, list_import_errors, domain},
     {get, "/v1/exports", reader, none, export_mailboxes, group},
 
@@ -150,11 +166,11 @@ bool may_wait(const route& of) {
         return true;
     }
     const auto* const plain = std::get_if<plain_handler>(&of.handler);
-    return plain != nullptr &&
-           (*plain == &probe_inbound_server || *plain == &explain || *plain == &get_metrics ||
-            *plain == &export_mailboxes || *plain == &get_readiness || *plain == &get_what_if ||
-            *plain == &ask_what_if || *plain == &test_source || *plain == &test_new_source || *plain == &cancel_sync ||
-            *plain == &approve_sync || *plain == &discard_sync || *plain == &preview_restore);
+    return plain != nullptr && (*plain == &probe_inbound_server || *plain == &explain || *plain == &get_metrics ||
+                                *plain == &export_mailboxes || *plain == &get_readiness || *plain == &get_what_if ||
+                                *plain == &ask_what_if || *plain == &check_claim || *plain == &check_mx ||
+                                *plain == &test_source || *plain == &test_new_source || *plain == &cancel_sync ||
+                                *plain == &approve_sync || *plain == &discard_sync || *plain == &preview_restore);
 }
 
 }  // namespace postern::api

@@ -13,8 +13,10 @@
 #include "control/api/problem.h"
 #include "control/api/query.h"
 #include "control/api/times.h"
+#include "control/directory/billing.h"
 #include "control/directory/error.h"
 #include "control/directory/store.h"
+#include "control/dns/where_mail_goes.h"
 #include "control/probe/prober.h"
 #include "control/publish/publisher.h"
 
@@ -39,8 +41,11 @@ struct service {
     std::vector<publish::edge_address> edges;
     directory::timestamp started = 0;
     std::function<server_counters()> http_counters;
-    recent::recent_store* recent = nullptr;  ///< null: not kept
-    sync::service* syncs = nullptr;          ///< null: there are no directory sources
+    recent::recent_store* recent = nullptr;   ///< null: not kept
+    sync::service* syncs = nullptr;           ///< null: there are no directory sources
+    const dns::resolver* resolver = nullptr;  ///< null: DNS is not asked
+    dns::own_edges own = {};                  ///< where MX records are to lead
+    directory::billed_kinds billed = {};
 };
 
 struct call {

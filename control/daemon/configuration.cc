@@ -177,6 +177,50 @@ void read_mail(settings_section section, sync::mail_settings& out) {
     }
 }
 
+void read_dns(settings_section section, configuration& out) {
+    section.texts("servers", out.resolver.servers);
+    for (const std::string& each : out.resolver.servers) {
+        if (!dns::is_server(each)) {
+            section.error("servers", "\"" + each + "\" is not a server such as \"192.0.2.53\" or \"[::1]:5353\"");
+        }
+    }
+    std::vector<std::string> here;
+    section.texts("here", here);
+    for (const std::string& each : here.empty() ? out.probe.own_names : here) {
+        if (api::is_address(each)) {
+            out.own.addresses.push_back(each);
+        } else if (is_host_name(each)) {
+            out.own.names.push_back(each);
+        } else {
+            section.error("here", "\"" + each + "\" is neither a host name nor an address");
+        }
+    }
+    for (std::string& each : out.own.names) {
+        std::transform(each.begin(), each.end(), each.begin(),
+                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    }
+}
+
+void read_billing(settings_section section, directory::billed_kinds& out) {
+    std::vector<std::string> kinds{"user"};
+    section.texts("kinds", kinds);
+    out.counts.fill(false);
+    for (const std::string& each : kinds) {
+        const auto kind = directory::parse_kind(each);
+        if (!kind || *kind == recipients::mailbox_kind::alias) {
+            section.error("kinds", "\"" + each + "\" is not user, shared, resource, list or unclassified");
+            continue;
+        }
+        out.counts.at(static_cast<std::size_t>(*kind)) = true;
+    }
+}
+
+void read_imports(settings_section section, sync::guard_limits& out) {
+    section.number<std::uint64_t>("removed_count", out.removed_count, 0, 1'000'000'000);
+    section.number<std::uint32_t>("removed_percent", out.removed_percent, 0, 100);
+    section.number<std::uint64_t>("floor", out.floor, 0, 1'000'000);
+}
+
 /// Whether this process (or `user`, if it may become another) can make and change files in `folder`.
 void check_folder(const std::string& folder, const char* what, std::vector<std::string>& out) {
     struct stat status {};
@@ -209,6 +253,9 @@ tl::expected<configuration, std::vector<std::string>> parse_configuration(std::s
         read_api(root.table("api"), out, folder);
         read_publish(root.table("publish"), out.publish);
         read_probe(root.table("probe"), out.probe);
+        read_dns(root.table("dns"), out);
+        read_billing(root.table("billing"), out.billed);
+        read_imports(root.table("imports"), out.imports);
         root.table("recent").number<std::uint64_t>("recipients", out.recent_recipients.limit, 0, 100'000'000);
         read_sync(root.table("sync"), out.syncs);
         read_mail(root.table("mail"), out.syncs.mail);

@@ -10,6 +10,8 @@
 #include "board/process/egress.h"
 #include "board/process/log.h"
 #include "control/api/http_server.h"
+#include "control/directory/billing.h"
+#include "control/dns/where_mail_goes.h"
 #include "control/probe/prober.h"
 #include "control/publish/publisher.h"
 #include "control/recent/recent_store.h"
@@ -27,6 +29,10 @@ struct configuration {
     recent::recent_options recent_recipients;
     sync::service_options syncs;    ///< complete but for the types and what `main` wires
     process::egress_policy egress;  ///< for what an organisation may name: its directory servers, webhooks
+    dns::resolver_options resolver;
+    dns::own_edges own;  ///< as the outside sees them
+    directory::billed_kinds billed;
+    sync::guard_limits imports;  ///< of lists that a file replaces
     process::level log_level = process::level::info;
 
     std::string database() const { return state + "/directory.db"; }

@@ -116,7 +116,7 @@ int run(const daemon::configuration& settings) {
     if (*first) {
         process::log(process::level::info, "first_token", {{"file", settings.token_file()}});
     }
-    const auto imports = api::import_jobs::open(**store, settings.uploads());
+    const auto imports = api::import_jobs::open(**store, settings.uploads(), settings.imports);
     if (!imports) {
         return cannot_start(imports.error());
     }
@@ -139,6 +139,7 @@ int run(const daemon::configuration& settings) {
     probe::prober_options probing = settings.probe;
     probing.may_reach = [policy = settings.egress](const std::string& address) { return policy.allows(address); };
     probe::prober prober(std::move(probing));
+    const dns::resolver resolver(settings.resolver);
     const api::daily_probes daily(**store, prober);
     api::service service{**store,
                          **publisher,
@@ -148,7 +149,10 @@ int run(const daemon::configuration& settings) {
                          (*store)->now(),
                          [&server] { return (*server)->counters(); },
                          recent ? recent->get() : nullptr,
-                         syncs->get()};
+                         syncs->get(),
+                         &resolver,
+                         settings.own,
+                         settings.billed};
     application.attach(service);
     (*server)->start();
     process::log(process::level::info, "started",

@@ -158,6 +158,39 @@ result<domain> add_domain_alias(writer& in, std::string_view name, std::uint32_t
     return insert_domain(in, *normal, leads_to->organisation, target, 0);
 }
 
+result<domain> change_domain_alias(writer& in, std::uint32_t id, const domain_alias_change& change) {
+    const auto found = find_domain(in, id);
+    if (!found || found->target == 0) {
+        return found ? fail(error_kind::invalid, found->name + " is not a domain alias", "id") : found;
+    }
+    std::string name = found->name;
+    if (change.name) {
+        recipients::normal_address parsed;
+        const bool same = recipients::parse_domain(*change.name, parsed) && parsed.domain() == found->name;
+        const auto normal = same ? result<std::string>(name) : new_name(in, *change.name);
+        if (!normal) {
+            return tl::unexpected(normal.error());
+        }
+        name = *normal;
+    }
+    const std::uint32_t target = change.target.value_or(found->target);
+    const auto leads_to = find_target(in, target, "domain");
+    if (!leads_to || leads_to->organisation != found->organisation) {
+        return fail(error_kind::invalid,
+                    leads_to ? leads_to->name + " is another organisation's" : leads_to.error().text, "domain");
+    }
+    if (name == found->name && target == found->target) {
+        return found;
+    }
+    const std::string before = domain_json(in, id);
+    // Another name is proven by nobody but whoever gives it.
+    in.on().run("UPDATE domain SET name = ?1, target = ?2, proven = iif(name = ?1, proven, 0) WHERE id = ?3", name,
+                target, id);
+    note_domains(in);
+    record(in, "changed", "domain:" + name, id, before, domain_json(in, id));
+    return find_domain(in, id);
+}
+
 result<domain> change_domain(writer& in, std::uint32_t id, const domain_change& change) {
     auto found = find_target(in, id, "id");
     if (!found) {

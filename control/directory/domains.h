@@ -38,6 +38,12 @@ result<domain> add_domain(writer& in, const new_domain& input);
 /// `target` is a domain, not an alias.
 result<domain> add_domain_alias(writer& in, std::string_view name, std::uint32_t target);
 
+struct domain_alias_change {
+    std::optional<std::string> name;
+    std::optional<std::uint32_t> target;  ///< a domain of the same organisation
+};
+result<domain> change_domain_alias(writer& in, std::uint32_t id, const domain_alias_change& change);
+
 /// What is set is changed, the rest stays.
 struct domain_change {
     std::optional<std::uint32_t> route;  ///< 0: none

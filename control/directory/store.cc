@@ -134,6 +134,10 @@ reader::~reader() {
     }
 }
 
+borrowed_reader::~borrowed_reader() {
+    _on = nullptr;  // not ours to end
+}
+
 struct writer::turn {
     std::shared_ptr<store_state> state;
     explicit turn(std::shared_ptr<store_state> from) : state(std::move(from)) {}

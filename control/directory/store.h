@@ -80,6 +80,13 @@ protected:
     connection* _on;  // null: moved from
 };
 
+/// A view over a connection that is the caller's, who has begun a transaction and ends it.
+class borrowed_reader final : public reader {
+public:
+    explicit borrowed_reader(connection& on) noexcept : reader(on) {}
+    ~borrowed_reader() override;
+};
+
 /// A change in progress: everything that is done with it happens at `commit`, or not at all. Reads through it see its
 /// own changes.
 class writer final : public reader {

@@ -113,6 +113,9 @@ std::string counts_json(const import_report& report) {
                                                       {"updated", report.updated},
                                                       {"unchanged", report.unchanged},
                                                       {"withdrawn", report.withdrawn},
+                                                      {"held", report.held},
+                                                      {"approved", report.approved},
+                                                      {"asserted_before", report.asserted_before},
                                                       {"invalid", report.invalid}});
 }
 

@@ -177,6 +177,28 @@ directory::result<csv_layout> read_file_into(directory::connection& on, const by
     return layout;
 }
 
+/// Asks the guard; what it holds or refuses stands in the report. Within the transaction, after comparing.
+directory::result<void> ask_guard(const directory::reader& in, std::uint32_t source, directory::timestamp now,
+                                  const import_options& options, import_report& report) {
+    const auto weighed = weigh(in, source, now);
+    if (!weighed) {
+        return tl::unexpected(weighed.error());
+    }
+    report.asserted_before = weighed->asserted;
+    if (!options.replace || !options.guard) {
+        return {};
+    }
+    replacement_verdict said = options.guard(*weighed);
+    report.guard = std::move(said.text);
+    report.approved = said.approved;
+    report.refused_by_guard = said.end == replacement_verdict::end::refuse;
+    if (said.end != replacement_verdict::end::pass) {
+        report.held = report.withdrawn;
+        report.withdrawn = 0;
+    }
+    return {};
+}
+
 }  // namespace
 
 directory::result<import_report> preview_csv(const directory::store& in, const byte_source& file,
@@ -198,7 +220,11 @@ directory::result<import_report> preview_csv(const directory::store& in, const b
     const std::uint32_t source = source_id(on, report.source);
     rows.compare(source, *layout);
     rows.sample(source);
+    const auto judged = ask_guard(directory::borrowed_reader(on), source, in.now(), options, report);
     on.script("COMMIT");
+    if (!judged && !on.failed()) {
+        return tl::unexpected(judged.error());
+    }
     if (on.failed()) {
         return tl::unexpected(cause_of(on, watch));
     }
@@ -243,8 +269,16 @@ directory::result<import_report> apply_csv(const directory::store& in, const byt
     if (options.strict && report.errors_total != 0) {
         return report;
     }
+    if (auto judged = ask_guard(*out, *source, out->now(), options, report); !judged) {
+        return tl::unexpected(judged.error());
+    }
+    if (report.refused_by_guard) {
+        return report;
+    }
+    import_options allowed = options;
+    allowed.replace = options.replace && report.held == 0;
     watch.at(import_progress::stage::writing);
-    if (auto applied = apply_staged(*out, *source, *layout, options, report); !applied) {
+    if (auto applied = apply_staged(*out, *source, *layout, allowed, report); !applied) {
         return tl::unexpected(watch.cancelled() ? cancelled() : applied.error());
     }
     if (!watch.ask()) {

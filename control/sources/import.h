@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "control/directory/store.h"
+#include "control/sources/replacement.h"
 
 namespace postern::sources {
 
@@ -36,6 +37,7 @@ struct import_options {
     std::uint32_t domain = 0;        ///< for bare local parts, and if set the file may name no other. 0: by address
     std::string source;          ///< "csv:…"; empty: `csv:ORGANISATION/DOMAIN`, or `csv:ORGANISATION/*` without one
     bool replace = false;        ///< what this source asserted before and the file lacks is withdrawn
+    replacement_guard guard;     ///< asked before `replace` takes anything away; empty: it may
     bool strict = false;         ///< one bad row and nothing is applied
     std::optional<bool> header;  ///< whether the first row is one; nothing: found out
     std::size_t max_row_errors = 100;  ///< kept with their text; all are counted
@@ -78,13 +80,18 @@ struct import_report {
     std::uint64_t created = 0;  ///< mailboxes that the list has not
     std::uint64_t updated = 0;  ///< mailboxes in the list that the file changes (or asserts for the first time)
     std::uint64_t unchanged = 0;
-    std::uint64_t missing = 0;       ///< mailboxes that this source asserts and the file lacks
-    std::uint64_t withdrawn = 0;     ///< addresses whose assertion `replace` took (0 in a preview without it)
-    std::uint64_t invalid = 0;       ///< rows with an error
-    std::uint64_t duplicates = 0;    ///< rows whose address an earlier row has: reported, the first counts
-    std::uint64_t aliases = 0;       ///< alias addresses in the file
-    std::vector<row_error> errors;   ///< the first of all, by line; duplicates among them
-    std::uint64_t errors_total = 0;  ///< of which `errors` are the first
+    std::uint64_t missing = 0;          ///< mailboxes that this source asserts and the file lacks
+    std::uint64_t withdrawn = 0;        ///< addresses whose assertion `replace` took (0 in a preview without it)
+    std::uint64_t held = 0;             ///< addresses that `replace` would take, but the guard holds
+    std::string guard;                  ///< what the guard said; empty: nothing
+    bool refused_by_guard = false;      ///< nothing is applied
+    bool approved = false;              ///< a person let it: the guard's window begins anew
+    std::uint64_t asserted_before = 0;  ///< by the source
+    std::uint64_t invalid = 0;          ///< rows with an error
+    std::uint64_t duplicates = 0;       ///< rows whose address an earlier row has: reported, the first counts
+    std::uint64_t aliases = 0;          ///< alias addresses in the file
+    std::vector<row_error> errors;      ///< the first of all, by line; duplicates among them
+    std::uint64_t errors_total = 0;     ///< of which `errors` are the first
     std::vector<import_sample> new_rows, updated_rows, unchanged_rows, missing_rows;
     std::uint64_t seq = 0;  ///< apply: the change feed's number, for `wait_in_force`
     bool applied = false;

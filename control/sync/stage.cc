@@ -58,10 +58,10 @@ void append(std::string& content, std::string_view part) {
 directory::result<served_domains> find_served_domains(const directory::reader& in, std::uint32_t organisation) {
     served_domains out;
     statement rows = in.on().query(
-        "SELECT d.name, t.id, t.organisation = ? FROM domain d JOIN domain t ON t.id = coalesce(d.target, d.id)",
+        "SELECT d.name, t.id FROM domain d JOIN domain t ON t.id = coalesce(d.target, d.id) WHERE t.organisation = ?",
         organisation);
     while (rows.step()) {
-        (rows.integer(2) != 0 ? out.own : out.others).emplace(std::string(rows.text(0)), rows.as<std::uint32_t>(1));
+        out.own.emplace(std::string(rows.text(0)), rows.as<std::uint32_t>(1));
     }
     return directory::or_failure(in, std::move(out));
 }
@@ -122,9 +122,8 @@ bool stage::entry(sources::directory_entry&& one) {
         if (found == _served.own.end()) {
             ++_counts.foreign;
             if (_foreign_problems++ < most_foreign_problems) {
-                problem(address, one.name,
-                        _served.others.contains(domain) ? "the domain " + domain + " is another organisation's"
-                                                        : "the domain " + domain + " is not served here");
+                // Whether it is served for another organisation is not told.
+                problem(address, one.name, "the domain " + domain + " is not served for this organisation");
             }
             return;
         }

@@ -27,7 +27,6 @@ struct stage_counts {
 /// The organisation's domains by every name that they have, aliases too: the id of the domain whose addresses they are.
 struct served_domains {
     std::unordered_map<std::string, std::uint32_t> own;
-    std::unordered_map<std::string, std::uint32_t> others;  ///< of other organisations
 };
 directory::result<served_domains> find_served_domains(const directory::reader& in, std::uint32_t organisation);
 

@@ -376,8 +376,8 @@ TEST_F(sync_rules, only_the_own_organisations_domains_are_asserted) {
     for (const run_problem& each : problems(done.id)) {
         told[each.address] = each.reason;
     }
-    EXPECT_EQ(told["a@other.example"], "the domain other.example is another organisation's");
-    EXPECT_EQ(told["a@nowhere.example"], "the domain nowhere.example is not served here");
+    EXPECT_EQ(told["a@other.example"], "the domain other.example is not served for this organisation");
+    EXPECT_EQ(told["a@nowhere.example"], "the domain nowhere.example is not served for this organisation");
     EXPECT_NE(told["not an address"].find("it is not an address"), std::string::npos);
 }
 

@@ -201,13 +201,13 @@ void run_import(context& with, const import_options& of) {
                       << ")\n";
         } else if (state == "held") {
             std::cout << "what is new is applied (change " << text_of(now, "change") << "); "
-                      << text_of(member_of(now, "report"), "held")
-                      << " removals wait: " << text_of(member_of(now, "report"), "guard")
+                      << text_of(object_of(now, "report"), "held")
+                      << " removals wait: " << text_of(object_of(now, "report"), "guard")
                       << "\nposternctl imports approve " << text_of(now, "id") << " or discard " << text_of(now, "id")
                       << '\n';
         } else if (state == "previewed") {
-            if (!text_of(member_of(now, "report"), "guard").empty()) {
-                std::cout << "removals would wait for approval: " << text_of(member_of(now, "report"), "guard") << '\n';
+            if (!text_of(object_of(now, "report"), "guard").empty()) {
+                std::cout << "removals would wait for approval: " << text_of(object_of(now, "report"), "guard") << '\n';
             }
             std::cout << "nothing is changed: this was the preview\n";
         } else if (state == "refused") {
@@ -261,8 +261,8 @@ void decide(context& with, const std::string& id, bool approve) {
     const std::string state = text_of(now, "state");
     with.show(now, [&] {
         std::cout << (state == "applied"
-                          ? "applied: " + text_of(member_of(now, "report"), "withdrawn") + " addresses are gone"
-                          : state + ": " + text_of(member_of(now, "report"), "guard"))
+                          ? "applied: " + text_of(object_of(now, "report"), "withdrawn") + " addresses are gone"
+                          : state + ": " + text_of(object_of(now, "report"), "guard"))
                   << '\n';
     });
     if (state != "applied") {
@@ -276,7 +276,7 @@ void add_decisions(CLI::App& to, context& with) {
     const auto id = std::make_shared<std::string>();
     CLI::App* const list = imports->add_subcommand("list", "list imports, newest first");
     list->callback([&with] {
-        const auto rows = with.list(target("/v1/imports"), 0);
+        const boost::json::array rows = with.get(target("/v1/imports")).at("items").as_array();
         with.show(rows, [&] {
             print_table(rows, {{"id", "ID"},
                                {"state", "STATE"},
@@ -293,7 +293,7 @@ void add_decisions(CLI::App& to, context& with) {
         with.show(now, [&] {
             print_members(now);
             print_report(now);
-            const std::string guard = text_of(member_of(now, "report"), "guard");
+            const std::string guard = text_of(object_of(now, "report"), "guard");
             if (!guard.empty()) {
                 std::cout << "guard: " << guard << '\n';
             }

@@ -21,12 +21,6 @@ struct tenant_options {
     bool reseller = false;
 };
 
-const object& object_of(const object& from, std::string_view name) {
-    static const object none;
-    const boost::json::value* const found = from.if_contains(name);
-    return found != nullptr && found->is_object() ? found->get_object() : none;
-}
-
 /// An organisation by its id or its name, as the API's path.
 std::string organisation_path(context& with, const std::string& id_or_name) {
     for (const boost::json::value& each : with.list(target("/v1/organisations"), 0)) {

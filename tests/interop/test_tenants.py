@@ -26,6 +26,7 @@ def paste(control, text, *options, token=None):
 def test_a_domain_is_served_once_dns_says_that_it_is_its_tenants(tmp_path):
     with Nameserver(tmp_path) as dns, System(tmp_path, control={"dns": {"servers": [dns.address], "here": ["mx.edge.example", "192.0.2.10"]}}) as system:
         control = system.control
+        control.ctl("--wait", "domain", "add", "operator.example")
         organisation(control, "Reseller", "--reseller")
         customer = organisation(control, "Acme", "--parent", "Reseller")
         acme = token_file(tmp_path, control, "acme", "--organisation", customer)

@@ -227,7 +227,7 @@ void walk(rig& api, const tenant& zebra, const std::string& token, const char* w
         const std::size_t open = each.path.find('{');
         if (open == std::string::npos) {
             for (const std::string& query : queries_of(zebra)) {
-                if (upload && query.empty()) {
+                if (upload && (query.empty() || query == "?apply=true")) {
                     continue;  // into one's own list: below
                 }
                 const response said = api.ask(each.verb, std::string(each.path) + query, body, fields);

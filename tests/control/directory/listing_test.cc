@@ -22,7 +22,7 @@ protected:
         add("example.com");
         add("example.net");
         writer in = write();
-        const auto other = need(add_organisation(in, "other"));
+        const auto other = need(add_organisation(in, {"other"}));
         need(add_domain(in, {.name = "other.example", .organisation = other.id}));
         commit(in);
     }

@@ -12,15 +12,15 @@ import pathlib
 import signal
 import sys
 
-from benches import machine, record, sockets, swap, table
+from benches import dataplane, machine, record, sockets, swap, table
 from benches.running import Failure
 
 ROOT = machine.ROOT
-BENCHES = {"table": table, "sockets": sockets, "swap": swap}
+BENCHES = {"table": table, "sockets": sockets, "swap": swap, "dataplane": dataplane}
 
 
 def options_of(words):
-    names = "\n".join(f"  {name:8} {module.__doc__.splitlines()[0]}" for name, module in BENCHES.items())
+    names = "\n".join(f"  {name:9} {module.__doc__.splitlines()[0]}" for name, module in BENCHES.items())
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__, epilog="benchmarks:\n" + names,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", nargs="?", choices=list(BENCHES), metavar="NAME", help="which; see below")

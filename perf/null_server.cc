@@ -39,7 +39,7 @@ bool answer_rcpt(string_view line) {
     return listed != (lie != 0 && ++rcpts % lie == 0);
 }
 
-/// Appends the reply to one line; false after QUIT.
+/// Appends the reply; false after QUIT.
 bool answer(connection& from, string_view line, std::string& out) {
     if (from.in_data) {
         from.in_data = line != ".\r\n";
@@ -88,35 +88,35 @@ bool serve(int fd, connection& from, std::string& out) {
     return open && sent && from.held < from.octets.size();
 }
 
-int listen_on_loopback(unsigned long port) {
+int listen_on(const char* address, unsigned long port) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const int on = 1;
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_port = htons(std::uint16_t(port));
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    sockaddr_in at{AF_INET, htons(std::uint16_t(port)), {}, {}};
+    ::inet_pton(AF_INET, address, &at.sin_addr);
     socklen_t size = sizeof at;
     if (::bind(fd, reinterpret_cast<sockaddr*>(&at), size) != 0 || ::listen(fd, 4096) != 0 ||
         ::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size) != 0) {
-        std::perror("postern-null-server: cannot listen on 127.0.0.1");
+        std::perror("postern-null-server: cannot listen");
         return -1;
     }
-    ::dprintf(STDOUT_FILENO, "listening on 127.0.0.1:%u\n", unsigned{ntohs(at.sin_port)});
+    ::dprintf(STDOUT_FILENO, "listening on %s:%u\n", address, unsigned{ntohs(at.sin_port)});
     return fd;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+    const char* address = "127.0.0.1";
     unsigned long port = 0;
     for (int i = 1; i + 1 < argc; i += 2) {
         const string_view name = argv[i];
+        address = name == "--address" ? argv[i + 1] : address;
         listed_prefix = name == "--listed" ? argv[i + 1] : listed_prefix;
         port = name == "--port" ? std::strtoul(argv[i + 1], nullptr, 10) : port;
         lie = name == "--lie" ? std::strtoul(argv[i + 1], nullptr, 10) : lie;
     }
-    const int listener = listen_on_loopback(port);
+    const int listener = listen_on(address, port);
     const int poll = ::epoll_create1(EPOLL_CLOEXEC);
     epoll_event event{EPOLLIN, {.fd = listener}};
     if (listener < 0 || poll < 0 || ::epoll_ctl(poll, EPOLL_CTL_ADD, listener, &event) != 0) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -24,19 +25,29 @@ inline constexpr ip_address unspecified_ipv6{};
 inline constexpr ip_address all_nodes{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
 inline constexpr ip_address mld_routers{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16};
 
+/// Whether both are the same; by words, since this is asked for every frame.
+constexpr bool same(const ip_address& a, const ip_address& b) noexcept {
+    using words = std::array<std::uint64_t, 2>;
+    const auto x = std::bit_cast<words>(a);
+    const auto y = std::bit_cast<words>(b);
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
+
 constexpr bool is_ipv4(const ip_address& a) noexcept {
-    return std::all_of(a.begin(), a.begin() + 10, [](std::uint8_t octet) { return octet == 0; }) && a[10] == 0xff &&
-           a[11] == 0xff;
+    using words = std::array<std::uint32_t, 4>;
+    const auto x = std::bit_cast<words>(a);
+    constexpr auto mark = std::bit_cast<words>(unspecified_ipv4)[2];
+    return (x[0] | x[1] | (x[2] ^ mark)) == 0;
 }
 constexpr bool is_multicast(const ip_address& a) noexcept {
     return is_ipv4(a) ? (a[12] & 0xf0U) == 0xe0 : a[0] == 0xff;
 }
 constexpr bool is_unspecified(const ip_address& a) noexcept {
-    return a == unspecified_ipv4 || a == unspecified_ipv6;
+    return same(a, unspecified_ipv4) || same(a, unspecified_ipv6);
 }
 constexpr bool is_loopback(const ip_address& a) noexcept {
     constexpr ip_address one{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-    return is_ipv4(a) ? a[12] == 127 : a == one;
+    return is_ipv4(a) ? a[12] == 127 : same(a, one);
 }
 /// fe80::/10.
 constexpr bool is_link_local(const ip_address& a) noexcept {
@@ -44,7 +55,7 @@ constexpr bool is_link_local(const ip_address& a) noexcept {
 }
 /// A source that may be answered: a host's own address.
 constexpr bool is_host(const ip_address& a) noexcept {
-    return !is_multicast(a) && !is_unspecified(a) && !is_loopback(a) && a != ipv4(255, 255, 255, 255);
+    return !is_multicast(a) && !is_unspecified(a) && !is_loopback(a) && !same(a, ipv4(255, 255, 255, 255));
 }
 constexpr bool is_group(const mac_address& a) noexcept {
     return (a[0] & 1U) != 0;

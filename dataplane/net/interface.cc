@@ -54,6 +54,7 @@ std::optional<std::string> fault_of(const interface_settings& s) {
 
 interface::interface(interface_settings settings, frame_sink& sink, shard::instant now, part does)
     : _settings(std::move(settings)),
+      _link(link_of(_settings.mac)),
       _sink(sink),
       _part(does),
       _neighbours(_settings.gateways, now),
@@ -363,13 +364,13 @@ bool interface::may_echo(shard::instant now) noexcept {
 
 interface::address* interface::find(const ip_address& ip) noexcept {
     const auto found =
-        std::find_if(_addresses.begin(), _addresses.end(), [&](const address& a) { return a.own.ip == ip; });
+        std::find_if(_addresses.begin(), _addresses.end(), [&](const address& a) { return same(a.own.ip, ip); });
     return found == _addresses.end() ? nullptr : &*found;
 }
 
 bool interface::owns(const ip_address& ip) const noexcept {
     return std::any_of(_addresses.begin(), _addresses.end(),
-                       [&](const address& a) { return a.own.ip == ip && a.state == state::preferred; });
+                       [&](const address& a) { return same(a.own.ip, ip) && a.state == state::preferred; });
 }
 
 std::vector<ip_address> interface::duplicated() const {
@@ -531,26 +532,15 @@ void interface::send_mld_report() {
     _sink.send(frame.from(0));
 }
 
-std::size_t interface::write_headers(std::span<std::uint8_t> out, const ip_address& from, const ip_address& to,
-                                     std::uint64_t link, std::uint8_t protocol, std::size_t payload,
-                                     bool ip_checksum) const noexcept {
-    mac_address next = mac_of(link);
-    if (link == 0) {
-        std::optional<mac_address> known = in_our_networks(to) ? _neighbours.find(to) : std::nullopt;
-        for (const ip_address& gateway : _settings.gateways) {
-            if (!known && is_ipv4(gateway) == is_ipv4(to) && !in_our_networks(to)) {
-                known = _neighbours.find(gateway);
-            }
+/// The Ethernet address that packets to `to` go to, as a number; 0: nobody is known.
+std::uint64_t interface::link_towards(const ip_address& to) const noexcept {
+    std::optional<mac_address> known = in_our_networks(to) ? _neighbours.find(to) : std::nullopt;
+    for (const ip_address& gateway : _settings.gateways) {
+        if (!known && is_ipv4(gateway) == is_ipv4(to) && !in_our_networks(to)) {
+            known = _neighbours.find(gateway);
         }
-        if (!known) {
-            return 0;
-        }
-        next = *known;
     }
-    writer frame(out);
-    write_ethernet(frame, next, _settings.mac, _settings.vlan, is_ipv4(to) ? ether_type::ipv4 : ether_type::ipv6);
-    write_ip(frame, from, to, protocol, hop_limit, payload, ip_checksum);
-    return frame.size();
+    return known ? link_of(*known) : 0;
 }
 
 }  // namespace postern::net

@@ -93,6 +93,16 @@ public:
         std::uint64_t link = 0;  ///< the sender's Ethernet address, for `write_headers`
         path_mtu_report path;
     };
+    /// The frame that nearly all are: TCP over IPv4 without options, or over IPv6 without extension headers, from a
+    /// host, to an address of ours.
+    struct usual_packet {
+        ip_address from{};
+        ip_address to{};
+        octets payload;
+        std::uint64_t link = 0;  ///< as in a verdict
+    };
+    /// Recognises it by a few comparisons and counts it. False: it may be one all the same, and `input` is to look.
+    bool usual(octets frame, checked header, usual_packet& out) noexcept;
     /// Takes a frame. `header`: whether the NIC has verified the IPv4 header's checksum.
     verdict input(octets frame, shard::instant now, checked header = checked::no);
 
@@ -144,9 +154,11 @@ private:
     verdict echo(const ip_packet& packet, const mac_address& from, const icmp_message& message, shard::instant now);
 
     address* find(const ip_address& ip) noexcept;
+    bool from_stranger_to_us(const ip_address& from, const ip_address& to) const noexcept;
     bool is_for_us(const ip_address& to) const noexcept;
     bool in_our_networks(const ip_address& ip) const noexcept;
     const ip_address* source_for(const ip_address& to) const noexcept;
+    std::uint64_t link_towards(const ip_address& to) const noexcept;
     bool may_echo(shard::instant now) noexcept;
 
     void announce(const address& a);
@@ -159,6 +171,7 @@ private:
     void become(address& a, state next) noexcept;
 
     interface_settings _settings;
+    std::uint64_t _link;  ///< of the port's own Ethernet address
     frame_sink& _sink;
     part _part;
     std::uint64_t _changes = 1;  ///< of the state of addresses

@@ -20,6 +20,10 @@ constexpr void write16(std::uint8_t* at, std::uint16_t value) noexcept {
     at[0] = static_cast<std::uint8_t>(value >> 8U);
     at[1] = static_cast<std::uint8_t>(value);
 }
+constexpr void write32(std::uint8_t* at, std::uint32_t value) noexcept {
+    write16(at, static_cast<std::uint16_t>(value >> 16U));
+    write16(at + 2, static_cast<std::uint16_t>(value));
+}
 
 /// Puts octets one behind the other. What does not fit is left out, and `size` then is 0.
 class writer {

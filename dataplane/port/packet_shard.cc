@@ -18,6 +18,12 @@ tcp::path_report report_of(const net::path_mtu_report& told) noexcept {
     return out;
 }
 
+/// Headers and a short command.
+[[gnu::always_inline]] inline void ask_for(const received_frame& frame) noexcept {
+    __builtin_prefetch(frame.octets.data());
+    __builtin_prefetch(frame.octets.data() + 64);
+}
+
 }  // namespace
 
 packet_shard::packet_shard(device& port, std::uint16_t number, const net::interface_settings& network,
@@ -60,8 +66,15 @@ std::span<const tcp::segment> packet_shard::receive(shard::instant now) {
         }
         _queue.show_to(_captures, _number);
     }
-    for (const received_frame& frame : frames) {
-        take_frame(frame, now);
+    constexpr std::size_t ahead = 5;  // frames whose octets are on their way while one is read
+    for (std::size_t i = 0; i < std::min(ahead, frames.size()); ++i) {
+        ask_for(frames[i]);
+    }
+    for (std::size_t i = 0; i < frames.size(); ++i) {
+        if (i + ahead < frames.size()) {
+            ask_for(frames[i + ahead]);
+        }
+        take_frame(frames[i], now);
     }
     _received_anything |= !frames.empty();
     if (_wakes_kernel) {
@@ -79,22 +92,20 @@ std::span<const tcp::segment> packet_shard::receive(shard::instant now) {
 }
 
 void packet_shard::take_frame(const received_frame& frame, shard::instant now) {
-    const auto verdict = _interface.input(frame.octets, now, frame.ip_checked ? net::checked::yes : net::checked::no);
+    const net::checked header = frame.ip_checked ? net::checked::yes : net::checked::no;
+    net::interface::usual_packet usual;
+    if (_tied.kernel == nullptr && _interface.usual(frame.octets, header, usual)) {
+        take_segment(frame, usual.from, usual.to, usual.payload, usual.link);
+        return;
+    }
+    const auto verdict = _interface.input(frame.octets, now, header);
     switch (verdict.is) {
         case net::interface::verdict::what::segment: {
             if (_tied.kernel != nullptr && !is_listened_to(verdict.packet)) {
                 give_to_kernel(frame);
                 return;
             }
-            const auto read =
-                tcp::read_segment({verdict.packet.from, 0}, {verdict.packet.to, 0}, verdict.packet.payload,
-                                  frame.segment_checked ? tcp::checksum_state::good : tcp::checksum_state::verify);
-            if (read) {
-                _segments[_segment_count] = *read;
-                _segments[_segment_count++].link = verdict.link;
-            } else {
-                _counts.bad_segments.add();
-            }
+            take_segment(frame, verdict.packet.from, verdict.packet.to, verdict.packet.payload, verdict.link);
             return;
         }
         case net::interface::verdict::what::path_mtu:
@@ -113,6 +124,18 @@ void packet_shard::take_frame(const received_frame& frame, shard::instant now) {
     }
     if (verdict.for_kernel_too && _tied.kernel != nullptr) {
         give_to_kernel(frame);
+    }
+}
+
+void packet_shard::take_segment(const received_frame& frame, const net::ip_address& from, const net::ip_address& to,
+                                net::octets octets, std::uint64_t link) noexcept {
+    tcp::segment& s = _segments[_segment_count];
+    if (tcp::read_segment(s, {from, 0}, {to, 0}, octets,
+                          frame.segment_checked ? tcp::checksum_state::good : tcp::checksum_state::verify)) {
+        s.link = link;
+        ++_segment_count;
+    } else {
+        _counts.bad_segments.add();
     }
 }
 

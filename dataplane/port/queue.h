@@ -79,7 +79,9 @@ public:
     ~queue() {
         release();
         flush();
-        rte_pktmbuf_free(_next);  // written to by nobody any more; null is nothing
+        for (; _fresh_at < _fresh_count; ++_fresh_at) {
+            rte_mbuf_raw_free(_fresh[_fresh_at]);
+        }
     }
 
     /// Takes up to a burst; the frames of the last one must have been released.
@@ -133,28 +135,45 @@ public:
 
     /// Gives the buffers of the last burst back.
     void release() noexcept {
-        if (_held_count > 0) {
-            rte_pktmbuf_free_bulk(_held.data(), _held_count);
-            _held_count = 0;
+        if (_held_count == 0) {
+            return;
         }
+        // Nearly always whole buffers of one pool that nobody else holds: back at once, without touching more of them.
+        constexpr std::uint64_t borrowed = RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL;
+        const bool plain = std::all_of(_held.begin(), _held.begin() + _held_count, [&](rte_mbuf* m) {
+            return m != nullptr && m->pool == _held[0]->pool && m->nb_segs == 1 && rte_mbuf_refcnt_read(m) == 1 &&
+                   (m->ol_flags & borrowed) == 0;
+        });
+        if (plain) {
+            rte_mempool_put_bulk(_held[0]->pool, reinterpret_cast<void**>(_held.data()), _held_count);
+        } else {
+            rte_pktmbuf_free_bulk(_held.data(), _held_count);
+        }
+        _held_count = 0;
     }
 
     /// Room for one frame to be written, or none: the pool is empty. `put` or `drop` follows.
     std::span<std::uint8_t> frame() noexcept {
-        if (_next == nullptr) {
-            _next = rte_pktmbuf_alloc(_pool);
-            if (_next == nullptr) {
-                _counts.no_frame_buffer.add();
-                return {};
-            }
+        if (_fresh_at == _fresh_count && !take_fresh()) {
+            _counts.no_frame_buffer.add();
+            return {};
         }
-        return {rte_pktmbuf_mtod(_next, std::uint8_t*), rte_pktmbuf_tailroom(_next)};
+        // Whoever sent this buffer last has its lines: the ones after it are asked for meanwhile.
+        constexpr std::uint16_t ahead = 4;
+        if (_fresh_at + ahead < _fresh_count) {
+            ask_for(_fresh[_fresh_at + ahead]);
+        }
+        rte_mbuf* const m = _fresh[_fresh_at];
+        return {static_cast<std::uint8_t*>(m->buf_addr) + RTE_PKTMBUF_HEADROOM,
+                static_cast<std::size_t>(m->buf_len - RTE_PKTMBUF_HEADROOM)};
     }
 
     /// The first `size` octets of the room are a frame. `layers`: for the NIC's checksums, if it fills them in.
     void put(std::size_t size, const frame_layers* layers = nullptr) noexcept {
-        rte_mbuf* const m = _next;
-        _next = nullptr;
+        rte_mbuf* const m = _fresh[_fresh_at++];
+        // A buffer in its pool is one segment that nobody refers to; the rest of what the driver reads is set here.
+        m->data_off = RTE_PKTMBUF_HEADROOM;
+        m->ol_flags = 0;
         m->data_len = static_cast<std::uint16_t>(size);
         m->pkt_len = static_cast<std::uint32_t>(size);
         if (layers != nullptr && _at.tx_checksums) {
@@ -198,6 +217,18 @@ public:
     }
     void show(rte_mbuf* const* frames, std::uint16_t n) noexcept;
 
+    /// Sends the last burst back with Ethernet addresses swapped and nothing else done: what the packet path is
+    /// measured against (macswap).
+    void reflect() noexcept {
+        for (std::uint16_t i = 0; i < _held_count; ++i) {
+            auto* const at = rte_pktmbuf_mtod(_held[i], std::uint8_t*);
+            std::swap_ranges(at, at + 6, at + 6);
+            _waiting[_waiting_count++] = _held[i];
+        }
+        _held_count = 0;
+        flush();
+    }
+
     /// Whether checksums are left to the NIC.
     bool fills_checksums() const noexcept { return _at.tx_checksums; }
     const queue_counts& counts() const noexcept { return _counts; }
@@ -205,6 +236,24 @@ public:
     std::uint32_t buffers_in_use() const noexcept { return rte_mempool_in_use_count(_pool); }
 
 private:
+    static void ask_for(rte_mbuf* m) noexcept {
+        __builtin_prefetch(m, 1);
+        // Where the pool's maker puts a buffer's room: behind its head, which has no private part.
+        const auto* const room = reinterpret_cast<const std::uint8_t*>(m + 1) + RTE_PKTMBUF_HEADROOM;
+        __builtin_prefetch(room, 1);
+        __builtin_prefetch(room + 64, 1);
+    }
+    bool take_fresh() noexcept {
+        _fresh_at = 0;
+        _fresh_count = burst_size;
+        if (rte_mempool_get_bulk(_pool, reinterpret_cast<void**>(_fresh.data()), _fresh_count) != 0) {
+            _fresh_count = rte_mempool_get(_pool, reinterpret_cast<void**>(_fresh.data())) == 0 ? 1 : 0;
+        }
+        for (std::uint16_t i = 0; i < std::min<std::uint16_t>(_fresh_count, 4); ++i) {
+            ask_for(_fresh[i]);
+        }
+        return _fresh_count != 0;
+    }
     std::uint16_t pass(rte_mbuf** frames, std::uint16_t n) noexcept {
         if (_at.of_device) {
             return rte_eth_tx_burst(_at.port, _at.index, frames, n);
@@ -221,7 +270,9 @@ private:
     std::uint16_t _described = 0;  ///< of the held: made frames, if they are some
     std::uint16_t _frame_count = 0;
     std::uint16_t _waiting_count = 0;
-    rte_mbuf* _next = nullptr;
+    std::uint16_t _fresh_at = 0;
+    std::uint16_t _fresh_count = 0;
+    std::array<rte_mbuf*, burst_size> _fresh;  // NOLINT: taken from the pool, from `_fresh_at` to `_fresh_count`
     capture* _watcher = nullptr;
     unsigned _watcher_ring = 0;
     std::array<rte_mbuf*, most_held> _held;         // NOLINT: filled up to `_held_count`

@@ -1,6 +1,7 @@
 #include "dataplane/shard/block_pool.h"
 
 #include <new>
+#include <utility>
 
 namespace postern::shard {
 namespace {
@@ -9,12 +10,13 @@ constexpr std::size_t whole(std::size_t room) noexcept {
     return sizeof(block_pool::block) + room;
 }
 static_assert(whole(block_pool::small_room) <= 2048);
-static_assert(whole(block_pool::slab_room) <= 256);
+static_assert(whole(block_pool::slab_room) == 256, "whole cache lines, and a short reply in the first");
+constexpr std::size_t slabs = 2;  ///< the list of slabs
 
 }  // namespace
 
 block_pool::~block_pool() {
-    for (free_list& list : _free) {
+    for (free_list& list : std::span(_free).first(slabs)) {
         while (list.first != nullptr) {
             block* const b = list.first;
             list.first = b->next;
@@ -40,7 +42,9 @@ block_pool::block* block_pool::lend(std::size_t which, std::size_t room) noexcep
         list.first = list.first->next;
         --list.size;
     } else {
-        storage = ::operator new(whole(room), std::nothrow);
+        // A line more than a power of two: else the heads of a burst's blocks would share a few sets of the cache.
+        constexpr std::size_t offset = 64;
+        storage = which == slabs ? new_slab() : ::operator new(whole(room) + offset, std::nothrow);
         if (storage == nullptr) {
             return nullptr;
         }
@@ -49,10 +53,24 @@ block_pool::block* block_pool::lend(std::size_t which, std::size_t room) noexcep
     return ::new (storage) block{.room = static_cast<std::uint32_t>(room)};
 }
 
+void* block_pool::new_slab() noexcept {
+    if (_chunk_used + whole(slab_room) > process::huge_chunk_octets) {
+        process::huge_chunk more = process::make_huge_chunk();
+        if (!more) {
+            return nullptr;
+        }
+        _chunks.push_back(std::move(more));
+        _chunk_used = 0;
+    }
+    std::byte* const at = _chunks.back().get() + _chunk_used;
+    _chunk_used += whole(slab_room);
+    return at;
+}
+
 void block_pool::give_back(block* b) noexcept {
     _lent -= whole(b->room);
     free_list& list = _free[b->room == large_room ? 1 : b->room == small_room ? 0 : 2];
-    if (list.size >= most_free_octets / whole(b->room)) {
+    if (&list != &_free[slabs] && list.size * whole(b->room) >= most_free_octets) {
         ::operator delete(b);
         return;
     }

@@ -2,13 +2,17 @@
 //
 // The cap charges blocks held, not octets in them, so that a thousand connections with one octet each cost what they
 // pin. Free blocks are kept for reuse up to a bound, the last one given back first, while it is still in the cache; so
-// a steady state allocates nothing. One shard, one thread.
+// a steady state allocates nothing. Slabs lie in huge pages and are all kept, since every connection has one while its
+// reply waits for the ACK. One shard, one thread.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
+
+#include "board/process/huge_chunk.h"
 
 namespace postern::shard {
 
@@ -58,10 +62,13 @@ private:
     static constexpr std::size_t most_free_octets = std::size_t{4} * 1024 * 1024;  ///< kept of each size
 
     block* lend(std::size_t list, std::size_t room) noexcept;
+    void* new_slab() noexcept;
 
     std::size_t _limit;
     std::size_t _lent = 0;
-    std::array<free_list, 3> _free;  ///< small, large, slabs
+    std::array<free_list, 3> _free;                        ///< small, large, slabs
+    std::vector<process::huge_chunk> _chunks;              ///< of slabs
+    std::size_t _chunk_used = process::huge_chunk_octets;  ///< octets of the last one
 };
 
 }  // namespace postern::shard

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -31,7 +32,12 @@ struct connection {
 struct endpoint {
     std::array<std::uint8_t, 16> address{};
     std::uint16_t port = 0;
-    friend constexpr bool operator==(const endpoint&, const endpoint&) = default;
+    friend constexpr bool operator==(const endpoint& a, const endpoint& b) noexcept {
+        using words = std::array<std::uint64_t, 2>;  // compared in place: this is done for every segment
+        const auto x = std::bit_cast<words>(a.address);
+        const auto y = std::bit_cast<words>(b.address);
+        return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0 && a.port == b.port;
+    }
 };
 
 /// What a transport knows of a connection when it opens.

@@ -103,8 +103,14 @@ struct alignas(64) cold_state : shard::timer_wheel::timer {
     std::uint8_t backoff = 0;
     std::uint8_t unanswered = 0;  ///< time-outs since the peer was last heard
     shard::admission word = shard::admission::admitted;
+    std::uint32_t slot = 0;  ///< its own
 };
-static_assert(sizeof(cold_state) == 192,
-              "256 octets with the hot line: EDGE's 512 an idle connection, session included");
+
+/// One page of memory for all of a connection: random ones cost a walk of the page tables each.
+struct connection_slot {
+    hot_state h;
+    cold_state c;
+};
+static_assert(sizeof(connection_slot) == 256, "EDGE's 512 an idle connection, session included");
 
 }  // namespace postern::tcp

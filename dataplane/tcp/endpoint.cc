@@ -32,12 +32,11 @@ endpoint::endpoint(std::span<const listener> listeners, shard::connection_limits
       _table(_settings.connections),
       _time_wait(_settings.time_wait, _settings.time_wait_time),
       _resets(keys.cookie, _settings.resets_per_second),
-      _hot(_settings.connections),
-      _cold(_settings.connections) {}
+      _connections(_settings.connections) {}
 
 endpoint::~endpoint() {
     for (std::uint32_t slot = 0; slot < _slots; ++slot) {
-        if (_hot[slot].now != state::free) {
+        if (_connections[slot].h.now != state::free) {
             release(at(slot));
         }
     }
@@ -48,7 +47,7 @@ void endpoint::begin_turn(shard::instant now) noexcept {
     _counts.turns.add();
     _time_wait.expire(now);
     for (const std::uint32_t slot : _ready) {
-        _hot[slot].in_ready = 0;
+        _connections[slot].h.in_ready = 0;
         queue_now(at(slot));
     }
     _ready.clear();
@@ -60,18 +59,25 @@ std::uint64_t endpoint::prepare(const segment& s) const noexcept {
     return key;
 }
 
-void endpoint::prefetch(std::uint64_t key) const noexcept {
+std::uint32_t endpoint::prefetch(std::uint64_t key) const noexcept {
     const std::uint32_t slot = _table.first(key);
     if (slot != no_slot) {
-        __builtin_prefetch(&_hot[slot]);
-        __builtin_prefetch(&_cold[slot]);
+        const auto* const at = reinterpret_cast<const char*>(&_connections[slot]);
+        for (std::size_t line = 0; line < sizeof(connection_slot); line += 64) {
+            __builtin_prefetch(at + line, 1);
+        }
     }
+    return slot;
+}
+
+void endpoint::prefetch_behind(std::uint32_t slot) const noexcept {
+    __builtin_prefetch(_connections[slot].c.output, 1);  // the last reply, which an ACK is to come for
 }
 
 std::uint32_t endpoint::find_slot(const shard::endpoint& peer, const shard::endpoint& local,
                                   std::uint64_t key) const noexcept {
     return _table.find(key, [&](std::uint32_t slot) {
-        const shard::connection_info& i = _cold[slot].info;
+        const shard::connection_info& i = _connections[slot].c.info;
         return i.peer == peer && i.local == local;
     });
 }
@@ -81,16 +87,16 @@ void endpoint::input(const segment& s, std::uint64_t key) {
     const std::uint32_t slot = find_slot(s.peer, s.local, key);
     if (slot == no_slot) {
         no_connection(s, key);
-    } else if (_hot[slot].now == state::syn_received) {
+    } else if (_connections[slot].h.now == state::syn_received) {
         half_open_arrived(at(slot), s, key);
-    } else {
-        synchronised_arrived(at(slot), s);
+    } else if (const conn k = at(slot); !usual_segment(k, s)) {
+        synchronised_arrived(k, s);
     }
 }
 
 void endpoint::input_done() {
     for (const std::uint32_t slot : _fresh) {
-        if (_hot[slot].fresh != 0) {
+        if (_connections[slot].h.fresh != 0) {
             queue_now(at(slot));
         }
     }
@@ -104,21 +110,20 @@ bool endpoint::take_slot(std::uint32_t& slot) noexcept {
             return false;
         }
         slot = _slots++;
-        _hot.make(slot);
-        _cold.make(slot);
+        _connections.make(slot);
     } else {
         slot = _free.back();
         _free.pop_back();
-        const hot_state before = _hot[slot];
-        hot_state& h = _hot.make(slot);
+        const hot_state before = _connections[slot].h;
+        hot_state& h = _connections.make(slot).h;
         h.serial = before.serial;
         h.in_batch = before.in_batch;
         h.in_ready = before.in_ready;
         h.in_unsent = before.in_unsent;
         h.in_starved = before.in_starved;
-        _cold.make(slot);
     }
-    hot_state& h = _hot[slot];
+    _connections[slot].c.slot = slot;
+    hot_state& h = _connections[slot].h;
     h.serial = h.serial + 1 == 0 ? 1 : h.serial + 1;
     ++_used;
     return true;
@@ -145,7 +150,7 @@ void endpoint::give_back_output(conn k) noexcept {
 }
 
 void endpoint::leave_table(conn k) noexcept {
-    _table.erase(hash_of(_keys.table, k.c.info.peer, k.c.info.local), k.slot);
+    _table.erase(hash_of(_keys.table, k.c.info.peer, k.c.info.local), k.c.slot);
 }
 
 /// Nobody speaks of the connection any more: everything it holds comes free.
@@ -166,7 +171,7 @@ void endpoint::release(conn k) noexcept {
     k.h.now = state::free;
     k.h.open = k.h.fresh = k.h.broken = k.h.counted = 0;
     --_used;
-    _free.push_back(k.slot);
+    _free.push_back(k.c.slot);
 }
 
 /// The connection is gone, and the layer, if it knows it, is to be told.
@@ -186,12 +191,8 @@ void endpoint::break_off(conn k) noexcept {
     queue_next(k);
 }
 
-void endpoint::rearm(conn k) noexcept {
-    _wheel.set(k.c, std::min({k.c.deadline, k.c.resend_at, k.c.ack_at}));
-}
-
 shard::admission endpoint::admission_of(shard::connection c) const noexcept {
-    return _cold[c.slot].word;
+    return _connections[c.slot].c.word;
 }
 
 bool endpoint::consistent() const noexcept {

@@ -11,6 +11,7 @@
 // layer leaves is copied. Every cap and what gives way under it stands in settings.h.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -83,7 +84,10 @@ public:
     /// First stage of a lookup: the key of `input`; prefetches the table's line.
     std::uint64_t prepare(const segment& s) const noexcept;
     /// Second stage: prefetches the connection.
-    void prefetch(std::uint64_t key) const noexcept;
+    /// The slot that is probably meant, or `connection_table::none`.
+    std::uint32_t prefetch(std::uint64_t key) const noexcept;
+    /// Third stage: what the connection refers to.
+    void prefetch_behind(std::uint32_t slot) const noexcept;
     /// One segment. `next` must be asked until `none` before the next one.
     void input(const segment& s, std::uint64_t key);
     void input(const segment& s) { input(s, prepare(s)); }
@@ -119,17 +123,16 @@ public:
 
 private:
     using block = shard::block_pool::block;
-    /// One connection during one call.
+    /// One connection during one call: two words, so that it stays in registers.
     struct conn {
         hot_state& h;
         cold_state& c;
-        std::uint32_t slot;
-        shard::connection id() const noexcept { return {slot, h.serial}; }
+        shard::connection id() const noexcept { return {c.slot, h.serial}; }
     };
     static constexpr std::uint32_t no_slot = connection_table::none;
 
     // endpoint.cc: slots and their end.
-    conn at(std::uint32_t slot) noexcept { return {_hot[slot], _cold[slot], slot}; }
+    conn at(std::uint32_t slot) noexcept { return {_connections[slot].h, _connections[slot].c}; }
     bool take_slot(std::uint32_t& slot) noexcept;
     void release(conn k) noexcept;
     void break_off(conn k) noexcept;
@@ -139,12 +142,23 @@ private:
     std::uint32_t find_slot(const shard::endpoint& peer, const shard::endpoint& local,
                             std::uint64_t key) const noexcept;
     std::uint32_t milliseconds() const noexcept { return timestamp_clock(_now); }
-    void rearm(conn k) noexcept;
+    void rearm(conn k) noexcept { _wheel.set(k.c, std::min(std::min(k.c.deadline, k.c.ack_at), k.c.resend_at)); }
     bool under_pressure() const noexcept { return _pool.lent() >= _settings.buffers - _settings.buffers / 8; }
 
     // endpoint_seam.cc: what the layer calls.
-    bool find(shard::connection c, std::uint32_t& slot) const noexcept;
-    bool find_counted(shard::connection c, std::uint32_t& slot) noexcept;
+    /// The layer may speak of it.
+    bool find(shard::connection c, std::uint32_t& slot) const noexcept {
+        slot = c.slot;
+        return c.slot < _slots && _connections[c.slot].h.serial == c.serial && _connections[c.slot].h.open != 0 &&
+               _connections[c.slot].h.now != state::free;
+    }
+    bool find_counted(shard::connection c, std::uint32_t& slot) noexcept {
+        if (find(c, slot)) {
+            return true;
+        }
+        _counts.stale_calls.add();
+        return false;
+    }
     bool has_room(conn k, std::size_t n) const noexcept;
     void wait_for_room(conn k) noexcept;
 
@@ -164,6 +178,11 @@ private:
     std::uint16_t mss_towards(const shard::endpoint& peer, std::uint16_t option) const noexcept;
     std::uint8_t own_scale() const noexcept;
 
+    // endpoint_usual.cc: the short ways. False: nothing was done, and the long way decides.
+    bool usual_segment(conn k, const segment& s) noexcept;
+    bool usual_reply(conn k) noexcept;
+    void usual_shrink(conn k) noexcept;
+
     // endpoint_input.cc: segments of synchronised connections.
     void synchronised_arrived(conn k, const segment& s);
     bool acceptable(conn k, const segment& s) const noexcept;
@@ -182,6 +201,8 @@ private:
     // endpoint_ack.cc: what ACKs do. False: the segment, or the connection, is done with.
     bool process_ack(conn k, const segment& s) noexcept;
     bool advance(conn k, const segment& s) noexcept;
+    void measure_by(conn k, const segment& s) noexcept;
+    void open_congestion_window(conn k, std::uint32_t acked) noexcept;
     bool fin_acknowledged(conn k) noexcept;
     void duplicate_ack(conn k) noexcept;
     void update_window(conn k, const segment& s) noexcept;
@@ -197,15 +218,32 @@ private:
     bool wants_service(conn k) const noexcept;
     bool must_offer(conn k) const noexcept;
     step serve(conn k) noexcept;
-    void queue_now(conn k);
-    void queue_next(conn k);
+    void queue_now(conn k) {
+        if (k.h.in_batch == 0) {
+            k.h.in_batch = 1;
+            _batch.push_back(k.c.slot);
+        }
+    }
+    void queue_next(conn k) {
+        if (k.h.in_ready == 0) {
+            k.h.in_ready = 1;
+            _ready.push_back(k.c.slot);
+        }
+    }
 
     // endpoint_output.cc: what is sent.
     std::uint32_t queued(conn k) const noexcept;
     std::uint32_t room_of_segment(conn k) const noexcept;
-    void mark_unsent(conn k);
+    void mark_unsent(conn k) {
+        if (k.h.in_unsent == 0) {
+            k.h.in_unsent = 1;
+            _unsent.push_back(k.c.slot);
+        }
+    }
     void flush(conn k) noexcept;
     bool send_data(conn k) noexcept;
+    void restart_if_idle(conn k) noexcept;
+    void sent_part(conn k, std::uint32_t seq, std::uint32_t n, bool fin) noexcept;
     bool send_part(conn k, std::uint32_t offset, std::uint32_t n, std::uint8_t flags) noexcept;
     bool resend_first(conn k) noexcept;
     bool send_ack(conn k) noexcept;
@@ -239,8 +277,7 @@ private:
     time_wait_table _time_wait;
     reset_limiter _resets;
 
-    slot_array<hot_state> _hot;
-    slot_array<cold_state> _cold;
+    slot_array<connection_slot> _connections;
     std::uint32_t _slots = 0;  ///< used at least once
     std::vector<std::uint32_t> _free;
     std::size_t _used = 0;

@@ -89,6 +89,27 @@ bool endpoint::process_ack(conn k, const segment& s) noexcept {
     return true;
 }
 
+/// A round trip, by the segment that acknowledges new octets.
+void endpoint::measure_by(conn k, const segment& s) noexcept {
+    if (k.h.timestamps != 0 && s.options.timestamp_echo != 0) {
+        measure(k, (milliseconds() + k.c.ts_offset - s.options.timestamp_echo) * 1000);
+    } else if (k.h.timing != 0 && seq_gt(s.ack, k.c.timed_seq)) {
+        k.h.timing = 0;
+        measure(k, (milliseconds() - k.c.timed_at) * 1000);
+    }
+}
+
+/// RFC 5681 3.1.
+void endpoint::open_congestion_window(conn k, std::uint32_t acked) noexcept {
+    const std::uint32_t mss = k.h.mss;
+    if (k.h.cwnd < k.c.ssthresh) {
+        k.h.cwnd += std::min(acked, mss);
+    } else {
+        k.h.cwnd += std::max<std::uint32_t>(static_cast<std::uint32_t>(std::uint64_t{mss} * mss / k.h.cwnd), 1);
+    }
+    k.h.cwnd = std::min(k.h.cwnd, 1U << 30);
+}
+
 /// New octets are acknowledged. False: that ended the connection.
 bool endpoint::advance(conn k, const segment& s) noexcept {
     const std::uint32_t acked = s.ack - k.h.snd_una;
@@ -111,12 +132,7 @@ bool endpoint::advance(conn k, const segment& s) noexcept {
     }
     const bool fin = k.h.fin_sent != 0 && s.ack == k.h.snd_max && queued(k) == 0;
 
-    if (k.h.timestamps != 0 && s.options.timestamp_echo != 0) {
-        measure(k, (milliseconds() + k.c.ts_offset - s.options.timestamp_echo) * 1000);
-    } else if (k.h.timing != 0 && seq_gt(s.ack, k.c.timed_seq)) {
-        k.h.timing = 0;
-        measure(k, (milliseconds() - k.c.timed_at) * 1000);
-    }
+    measure_by(k, s);
     k.c.backoff = 0;
     k.h.snd_una = s.ack;
     k.h.snd_nxt = seq_max(k.h.snd_nxt, s.ack);
@@ -136,12 +152,7 @@ bool endpoint::advance(conn k, const segment& s) noexcept {
     } else {
         k.h.dup_acks = 0;
         k.c.recover = seq_max(k.c.recover, s.ack - 1);  // or it would be ahead again after 2 GiB
-        if (k.h.cwnd < k.c.ssthresh) {
-            k.h.cwnd += std::min(acked, mss);
-        } else {
-            k.h.cwnd += std::max<std::uint32_t>(static_cast<std::uint32_t>(std::uint64_t{mss} * mss / k.h.cwnd), 1);
-        }
-        k.h.cwnd = std::min(k.h.cwnd, 1U << 30);
+        open_congestion_window(k, acked);
     }
     k.c.resend_at = k.h.snd_una == k.h.snd_max ? shard::never : _now + rto(k);
     rearm(k);

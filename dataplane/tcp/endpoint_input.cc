@@ -158,7 +158,7 @@ void endpoint::in_order(conn k, std::span<const char> octets, bool fin, bool pus
             k.h.offer_again = 0;
             _counts.octets_received.add(octets.size());
             _offered = octets;
-            _direct_slot = k.slot;
+            _direct_slot = k.c.slot;
             return;
         } else {
             const std::uint32_t kept = keep(k, octets);
@@ -198,7 +198,7 @@ void endpoint::out_of_order(conn k, std::uint32_t seq, std::span<const char> oct
         if (k.c.early == nullptr) {
             k.c.early = reassembly::make(_pool, k.h.rcv_nxt);
             if (k.c.early != nullptr) {
-                k.c.early->slot = k.slot;
+                k.c.early->slot = k.c.slot;
                 k.c.early->older = _early_newest;
                 (_early_newest == nullptr ? _early_oldest : _early_newest->newer) = k.c.early;
                 _early_newest = k.c.early;

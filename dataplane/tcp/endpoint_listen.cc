@@ -345,7 +345,7 @@ void endpoint::establish(conn k, const segment& s) {
     k.h.open = 1;
     k.h.fresh = 1;
     k.h.wants = 1;
-    _fresh.push_back(k.slot);
+    _fresh.push_back(k.c.slot);
     synchronised_arrived(k, s);
 }
 

@@ -31,25 +31,18 @@ std::uint32_t endpoint::room_of_segment(conn k) const noexcept {
     return k.h.mss > options + 8 ? k.h.mss - options : 8;
 }
 
-void endpoint::mark_unsent(conn k) {
-    if (k.h.in_unsent == 0) {
-        k.h.in_unsent = 1;
-        _unsent.push_back(k.slot);
-    }
-}
-
 void endpoint::end_turn() {
     _flushed.swap(_unsent);  // a flush may put its connection in again, for the next turn
     for (const std::uint32_t slot : _flushed) {
-        _hot[slot].in_unsent = 0;
-        if (_hot[slot].now != state::free && _hot[slot].broken == 0) {
+        _connections[slot].h.in_unsent = 0;
+        if (_connections[slot].h.now != state::free && _connections[slot].h.broken == 0 && !usual_reply(at(slot))) {
             flush(at(slot));
         }
     }
     _flushed.clear();
     if (!_starved.empty() && _pool.can_lend(shard::block_pool::large_room)) {
         for (const std::uint32_t slot : _starved) {
-            _hot[slot].in_starved = 0;
+            _connections[slot].h.in_starved = 0;
             if (wants_service(at(slot))) {
                 queue_next(at(slot));
             }
@@ -76,13 +69,20 @@ void endpoint::flush(conn k) noexcept {
     }
 }
 
+/// RFC 5681 4.1.
+void endpoint::restart_if_idle(conn k) noexcept {
+    const std::chrono::milliseconds idle(milliseconds() - k.c.last_sent_at);
+    if (k.c.last_sent_at != 0 && idle > _settings.rto_least && idle > rto(k)) {
+        k.h.cwnd = std::min(k.h.cwnd, initial_window(k));
+    }
+}
+
 /// Octets from SND.NXT on and FIN, as far as the windows go. True: something went out, and an ACK with it.
 bool endpoint::send_data(conn k) noexcept {
     const std::uint32_t octets = queued(k);
     bool sent = false;
-    if (k.h.snd_una == k.h.snd_max && octets != 0 && k.c.last_sent_at != 0 &&
-        std::chrono::milliseconds(milliseconds() - k.c.last_sent_at) > rto(k)) {
-        k.h.cwnd = std::min(k.h.cwnd, initial_window(k));  // RFC 5681 4.1
+    if (k.h.snd_una == k.h.snd_max && octets != 0) {
+        restart_if_idle(k);
     }
     const std::uint32_t room = room_of_segment(k);
     for (;;) {
@@ -148,8 +148,13 @@ bool endpoint::send_part(conn k, std::uint32_t offset, std::uint32_t n, std::uin
     if (!emit(k, seq, flags, {parts.data(), count}, gathered)) {
         return false;
     }
-    const bool fin = (flags & flag::fin) != 0;
-    const std::uint32_t end = seq + gathered + (fin ? 1 : 0);
+    sent_part(k, seq, gathered, (flags & flag::fin) != 0);
+    return true;
+}
+
+/// `n` octets from `seq` on and FIN went out.
+void endpoint::sent_part(conn k, std::uint32_t seq, std::uint32_t n, bool fin) noexcept {
+    const std::uint32_t end = seq + n + (fin ? 1 : 0);
     if (seq_lt(seq, k.h.snd_max)) {
         _counts.retransmits.add();
         if (k.h.timing != 0 && seq_le(seq, k.c.timed_seq)) {
@@ -174,7 +179,6 @@ bool endpoint::send_part(conn k, std::uint32_t offset, std::uint32_t n, std::uin
         k.c.resend_at = _now + rto(k);
         rearm(k);
     }
-    return true;
 }
 
 /// The first segment that is not acknowledged, again.

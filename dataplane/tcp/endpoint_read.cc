@@ -113,20 +113,6 @@ bool endpoint::wants_service(conn k) const noexcept {
     return must_offer(k) || (k.h.peer_ended != 0 && k.h.end_told == 0 && k.h.wants != 0 && held(k) == k.c.offered);
 }
 
-void endpoint::queue_now(conn k) {
-    if (k.h.in_batch == 0) {
-        k.h.in_batch = 1;
-        _batch.push_back(k.slot);
-    }
-}
-
-void endpoint::queue_next(conn k) {
-    if (k.h.in_ready == 0) {
-        k.h.in_ready = 1;
-        _ready.push_back(k.slot);
-    }
-}
-
 endpoint::step endpoint::next() {
     if (_direct_slot != no_slot) {
         const conn k = at(_direct_slot);
@@ -198,14 +184,16 @@ void endpoint::consumed(shard::connection id, std::size_t n) noexcept {
     _offered = {};
     _offered_block = nullptr;
     std::uint32_t slot = 0;
-    if (!find(id, slot) || (from != nullptr && _hot[slot].input != from)) {
+    if (!find(id, slot) || (from != nullptr && _connections[slot].h.input != from)) {
         if (from != nullptr) {
             _pool.give_back(from);  // the layer ended the connection from within
         }
         return;
     }
     const conn k = at(slot);
-    if (from != nullptr) {
+    if (from == nullptr && rest.empty() && k.h.input == nullptr) {
+        k.c.offered = 0;  // straight from the frame, and all of it
+    } else if (from != nullptr) {
         const auto visible = static_cast<std::uint32_t>(std::min<std::size_t>(held(k), most_offered));
         drop_input(k, offered.size() - rest.size());
         // All taken, and yet some is left: there was no block to bring it together, and the layer has not seen it.

@@ -13,21 +13,6 @@ constexpr std::size_t room_to_borrow(bool first, std::size_t n) noexcept {
 
 }  // namespace
 
-/// The layer may speak of it.
-bool endpoint::find(shard::connection c, std::uint32_t& slot) const noexcept {
-    slot = c.slot;
-    return c.slot < _slots && _hot[c.slot].serial == c.serial && _hot[c.slot].open != 0 &&
-           _hot[c.slot].now != state::free;
-}
-
-bool endpoint::find_counted(shard::connection c, std::uint32_t& slot) noexcept {
-    if (find(c, slot)) {
-        return true;
-    }
-    _counts.stale_calls.add();
-    return false;
-}
-
 bool endpoint::has_room(conn k, std::size_t n) const noexcept {
     if (k.c.output_last != nullptr && k.c.output_last->tail().size() >= n) {
         return true;
@@ -39,7 +24,7 @@ bool endpoint::has_room(conn k, std::size_t n) const noexcept {
 
 std::span<char> endpoint::reserve(shard::connection id, std::size_t n) noexcept {
     std::uint32_t slot = 0;
-    if (!find_counted(id, slot) || n > max_reserve || _hot[slot].broken != 0) {
+    if (!find_counted(id, slot) || n > max_reserve || _connections[slot].h.broken != 0) {
         return {};
     }
     const conn k = at(slot);
@@ -78,13 +63,13 @@ void endpoint::wait_for_room(conn k) noexcept {
     if (k.c.output_room + shard::block_pool::large_room <= _settings.output_limit && k.h.in_starved == 0) {
         _counts.no_reply_buffer.add();
         k.h.in_starved = 1;
-        _starved.push_back(k.slot);
+        _starved.push_back(k.c.slot);
     }
 }
 
 void endpoint::want_read(shard::connection id, bool yes) noexcept {
     std::uint32_t slot = 0;
-    if (!find_counted(id, slot) || _hot[slot].broken != 0) {
+    if (!find_counted(id, slot) || _connections[slot].h.broken != 0) {
         return;
     }
     const conn k = at(slot);
@@ -99,7 +84,7 @@ void endpoint::want_read(shard::connection id, bool yes) noexcept {
 
 void endpoint::set_deadline(shard::connection id, shard::instant when) noexcept {
     std::uint32_t slot = 0;
-    if (find_counted(id, slot) && _hot[slot].broken == 0) {
+    if (find_counted(id, slot) && _connections[slot].h.broken == 0) {
         const conn k = at(slot);
         k.c.deadline = when;
         rearm(k);
@@ -142,7 +127,7 @@ void endpoint::abort(shard::connection id) noexcept {
 
 const shard::connection_info& endpoint::info(shard::connection c) const noexcept {
     static const shard::connection_info none;
-    return c.slot < _slots && _hot[c.slot].serial == c.serial ? _cold[c.slot].info : none;
+    return c.slot < _slots && _connections[c.slot].h.serial == c.serial ? _connections[c.slot].c.info : none;
 }
 
 }  // namespace postern::tcp

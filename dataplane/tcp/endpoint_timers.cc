@@ -10,7 +10,7 @@ namespace postern::tcp {
 
 bool endpoint::next_deadline(shard::connection& out) {
     while (shard::timer_wheel::timer* const due = _wheel.expire(_now)) {
-        const conn k = at(static_cast<std::uint32_t>(_cold.index(static_cast<cold_state&>(*due))));
+        const conn k = at(static_cast<cold_state&>(*due).slot);
         if (k.c.resend_at <= _now) {
             k.c.resend_at = shard::never;
             resend_timer(k);
@@ -117,8 +117,8 @@ void endpoint::probe(conn k) noexcept {
 
 void endpoint::path_mtu(const path_report& r) noexcept {
     const std::uint32_t slot = find_slot(r.peer, r.local, hash_of(_keys.table, r.peer, r.local));
-    if (slot == no_slot || _hot[slot].now == state::syn_received || _hot[slot].broken != 0 ||
-        seq_lt(r.seq, _hot[slot].snd_una) || seq_ge(r.seq, _hot[slot].snd_max)) {
+    if (slot == no_slot || _connections[slot].h.now == state::syn_received || _connections[slot].h.broken != 0 ||
+        seq_lt(r.seq, _connections[slot].h.snd_una) || seq_ge(r.seq, _connections[slot].h.snd_max)) {
         _counts.icmp_rejected.add();
         return;
     }

@@ -19,11 +19,6 @@ constexpr std::uint8_t most_window_scale = 14;  // RFC 7323 2.3
 
 constexpr std::uint8_t protocol_tcp = 6;
 
-void put32(std::uint8_t* at, std::uint32_t value) noexcept {
-    net::write16(at, static_cast<std::uint16_t>(value >> 16));
-    net::write16(at + 2, static_cast<std::uint16_t>(value));
-}
-
 void read_option(segment_options& to, std::uint8_t kind, std::span<const std::uint8_t> value) noexcept {
     switch (kind) {
         case option_mss:
@@ -102,8 +97,8 @@ std::uint8_t* write_options(const segment_options& o, std::uint8_t* p) noexcept 
         p += 4;
     }
     if (o.has_timestamps) {
-        put32(p, o.timestamp);
-        put32(p + 4, o.timestamp_echo);
+        net::write32(p, o.timestamp);
+        net::write32(p + 4, o.timestamp_echo);
         p += 8;
     }
     if (o.has_window_scale) {
@@ -120,22 +115,37 @@ std::uint8_t* write_options(const segment_options& o, std::uint8_t* p) noexcept 
         p[3] = static_cast<std::uint8_t>(2 + 8 * o.sack_blocks);
         p += 4;
         for (std::size_t i = 0; i < o.sack_blocks; ++i) {
-            put32(p, o.sack[i].begin);
-            put32(p + 4, o.sack[i].end);
+            net::write32(p, o.sack[i].begin);
+            net::write32(p + 4, o.sack[i].end);
             p += 8;
         }
     }
     return p;
 }
 
+/// In front of timestamps that stand alone.
+constexpr std::uint32_t timestamps_head = option_nop << 24U | option_nop << 16U | option_timestamps << 8U | 10U;
+
+/// No operations, timestamps, and nothing else: what nearly every segment of today's clients has.
+bool only_timestamps(segment_options& to, const std::uint8_t* at, std::size_t size) noexcept {
+    if (size != 12 || net::read32(at) != timestamps_head) {
+        return false;
+    }
+    to.has_timestamps = true;
+    to.timestamp = net::read32(at + 4);
+    to.timestamp_echo = net::read32(at + 8);
+    return true;
+}
+
 }  // namespace
 
-tl::expected<segment, header_error> read_segment(const shard::endpoint& from, const shard::endpoint& to,
-                                                 std::span<const std::uint8_t> octets, checksum_state state) noexcept {
+tl::expected<void, header_error> read_segment(segment& out, const shard::endpoint& from, const shard::endpoint& to,
+                                              std::span<const std::uint8_t> octets, checksum_state state) noexcept {
     if (octets.size() < least_header) {
         return tl::unexpected(header_error::too_short);
     }
-    const std::size_t offset = std::size_t{octets[12]} >> 4 << 2;
+    const std::uint8_t* const at = octets.data();
+    const std::size_t offset = std::size_t{at[12]} >> 4 << 2;
     if (offset < least_header) {
         return tl::unexpected(header_error::bad_offset);
     }
@@ -145,23 +155,33 @@ tl::expected<segment, header_error> read_segment(const shard::endpoint& from, co
     if (state == checksum_state::verify && checksum(from, to, octets) != 0) {
         return tl::unexpected(header_error::bad_checksum);
     }
-    segment s;
-    s.peer = from;
-    s.local = to;
-    s.peer.port = net::read16(octets.data());
-    s.local.port = net::read16(octets.data() + 2);
-    if (s.peer.port == 0 || s.local.port == 0) {
+    out.peer = from;
+    out.local = to;
+    out.peer.port = net::read16(at);
+    out.local.port = net::read16(at + 2);
+    if (out.peer.port == 0 || out.local.port == 0) {
         return tl::unexpected(header_error::no_port);
     }
-    s.seq = net::read32(octets.data() + 4);
-    s.ack = net::read32(octets.data() + 8);
-    s.flags = octets[13] & 0x3f;
-    s.window = net::read16(octets.data() + 14);
-    if (offset > least_header && !read_options(s.options, octets.subspan(least_header, offset - least_header))) {
+    out.seq = net::read32(at + 4);
+    out.ack = net::read32(at + 8);
+    out.flags = at[13] & 0x3f;
+    out.window = net::read16(at + 14);
+    out.options = {};
+    if (offset > least_header && !only_timestamps(out.options, at + least_header, offset - least_header) &&
+        !read_options(out.options, octets.subspan(least_header, offset - least_header))) {
         return tl::unexpected(header_error::bad_options);
     }
     const std::span<const std::uint8_t> rest = octets.subspan(offset);
-    s.payload = {reinterpret_cast<const char*>(rest.data()), rest.size()};
+    out.payload = {reinterpret_cast<const char*>(rest.data()), rest.size()};
+    return {};
+}
+
+tl::expected<segment, header_error> read_segment(const shard::endpoint& from, const shard::endpoint& to,
+                                                 std::span<const std::uint8_t> octets, checksum_state state) noexcept {
+    segment s;
+    if (const auto done = read_segment(s, from, to, octets, state); !done) {
+        return tl::unexpected(done.error());
+    }
     return s;
 }
 
@@ -178,16 +198,34 @@ std::size_t write_segment(const outgoing& s, std::span<std::uint8_t> out, checks
     std::uint8_t* p = out.data();
     net::write16(p, s.local.port);
     net::write16(p + 2, s.peer.port);
-    put32(p + 4, s.seq);
-    put32(p + 8, s.ack);
+    net::write32(p + 4, s.seq);
+    net::write32(p + 8, s.ack);
     p[12] = static_cast<std::uint8_t>(head / 4 << 4);
     p[13] = s.flags;
     net::write16(p + 14, s.window);
-    put32(p + 16, 0);  // checksum, urgent pointer
+    net::write32(p + 16, 0);  // checksum, urgent pointer
+    const bool plain =
+        head == least_header || (head == least_header + 12 && s.options.has_timestamps && !s.options.sack_permitted);
     p = write_options(s.options, p + least_header);
     for (const std::span<const char> part : s.payload) {
         std::memcpy(p, part.data(), part.size());
         p += part.size();
+    }
+    if (by == checksum_by::software && plain && s.payload.size() <= 1) {
+        // From what was written, not from where: reading it back in other pieces would wait for the stores.
+        net::checksum_sum sum;
+        sum.add_pseudo(s.local.address, s.peer.address, protocol_tcp, size);
+        sum.add16(s.local.port).add16(s.peer.port).add32(s.seq).add32(s.ack).add16(s.window);
+        sum.add16(static_cast<std::uint16_t>(head / 4 << 12 | s.flags));
+        if (s.options.has_timestamps) {
+            sum.add32(timestamps_head).add32(s.options.timestamp).add32(s.options.timestamp_echo);
+        }
+        if (!s.payload.empty()) {
+            const std::span<const char> part = s.payload[0];
+            sum.add({reinterpret_cast<const std::uint8_t*>(part.data()), part.size()});
+        }
+        net::write16(out.data() + 16, sum.complement());
+        return size;
     }
     const std::uint16_t sum =
         by == checksum_by::software

@@ -31,8 +31,12 @@ enum class checksum_state : std::uint8_t {
     good,    ///< verified by the NIC
 };
 
-/// `octets` is the whole TCP segment as the IP header bounds it; the payload is a view of it. Ports of `from` and `to`
-/// are filled in from the header.
+/// Reads into `out`, all of which is then set but `link`. `octets` is the whole TCP segment as the IP header bounds it;
+/// the payload is a view of it. Ports of `from` and `to` are filled in from the header.
+tl::expected<void, header_error> read_segment(segment& out, const shard::endpoint& from, const shard::endpoint& to,
+                                              std::span<const std::uint8_t> octets,
+                                              checksum_state checksum = checksum_state::verify) noexcept;
+/// The same with the segment as its value.
 tl::expected<segment, header_error> read_segment(const shard::endpoint& from, const shard::endpoint& to,
                                                  std::span<const std::uint8_t> octets,
                                                  checksum_state checksum = checksum_state::verify) noexcept;

@@ -48,17 +48,34 @@ void run_turn(endpoint& e, Sessions& sessions, shard::instant now, std::span<con
     e.begin_turn(now);
     sessions.turn_begin();
     std::array<std::uint64_t, most_in_burst> keys;
+    std::array<std::uint32_t, most_in_burst> slots;
     while (!burst.empty()) {
         const std::span<const segment> some = burst.first(burst.size() < keys.size() ? burst.size() : keys.size());
-        for (std::size_t i = 0; i < some.size(); ++i) {
-            keys[i] = e.prepare(some[i]);
-        }
-        for (std::size_t i = 0; i < some.size(); ++i) {
-            e.prefetch(keys[i]);
-        }
-        for (std::size_t i = 0; i < some.size(); ++i) {
-            e.input(some[i], keys[i]);
-            serve(e, sessions);
+        // A pipeline: a segment's lines are asked for in three stages, a few segments ahead of it. All of a burst at
+        // once would ask for more than a core can have on its way, and what is beyond that is forgotten.
+        constexpr std::size_t step = 3;
+        for (std::size_t at = 0; at < some.size() + 3 * step; ++at) {
+            if (at < some.size()) {
+                keys[at] = e.prepare(some[at]);
+            }
+            if (const std::size_t i = at - step; i < some.size()) {
+                slots[i] = e.prefetch(keys[i]);
+                if constexpr (requires { sessions.prefetch(slots[i]); }) {
+                    if (slots[i] != connection_table::none) {
+                        sessions.prefetch(slots[i]);
+                    }
+                }
+            }
+            if (const std::size_t i = at - 2 * step; i < some.size() && slots[i] != connection_table::none) {
+                e.prefetch_behind(slots[i]);
+                if constexpr (requires { sessions.prefetch_behind(slots[i]); }) {
+                    sessions.prefetch_behind(slots[i]);
+                }
+            }
+            if (const std::size_t i = at - 3 * step; i < some.size()) {
+                e.input(some[i], keys[i]);
+                serve(e, sessions);
+            }
         }
         burst = burst.subspan(some.size());
     }

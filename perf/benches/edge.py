@@ -18,10 +18,11 @@ state = "{folder}/state"
 tables = "{folder}/tables"
 socket = "{folder}/edge.sock"
 shards = {shards}
+transport = "{transport}"
 
 [[listener]]
-address = "127.0.0.1"
-port = 0
+address = "{address}"
+port = {port}
 
 [limits]
 connections = 4096
@@ -48,19 +49,21 @@ def make_addresses(count, domain, seed=1):
 
 class Edge:
     """`downstream`: port of the mail server that listed recipients are passed to; without one they get 451. `more`: further sections of
-    edge.toml."""
+    edge.toml. `inside`: a prefix for the command, `address` where it listens, if not on loopback."""
 
-    def __init__(self, folder, binaries, shards=1, core=None, downstream=0, more=""):
+    def __init__(self, folder, binaries, shards=1, core=None, downstream=0, more="", inside=(), address="127.0.0.1", transport="sockets"):
         self.folder = pathlib.Path(folder)
         self.binaries = binaries
         self._downstream = downstream
         self._generation = 0
+        self._address, self._inside = address, list(inside)
         for part in ("state", "tables"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         configuration = self.folder / "edge.toml"
-        configuration.write_text(_CONFIGURATION.format(folder=self.folder, shards=shards) + more, encoding="utf-8")
+        configuration.write_text(_CONFIGURATION.format(folder=self.folder, shards=shards, address=address, port=25 if inside else 0,
+                                                       transport=transport) + more, encoding="utf-8")
         self._log = open(self.folder / "edge.log", "wb")
-        self.process = start([binaries / "postern-edge", "--config", configuration], core, stderr=self._log)
+        self.process = start([*inside, binaries / "postern-edge", "--config", configuration], core, stderr=self._log)
         self.pid = self.process.pid
         try:
             self._wait()
@@ -76,7 +79,9 @@ class Edge:
             try:
                 with self.socket() as edge:
                     listener = edge.ask("show listeners")["listeners"][0]
-                self.target = f"127.0.0.1:{listener['port']}"
+                self.target = f"{self._address}:{listener['port']}"
+                if self._inside:
+                    return  # nobody here can connect to it
                 with socket.create_connection(("127.0.0.1", listener["port"]), timeout=5) as connection:
                     if connection.recv(512).startswith(b"220"):
                         return

@@ -56,10 +56,11 @@ def stop(process, seconds=15):
 
 class NullServer:
     """postern-null-server at a port of the kernel's choice. `listed`: what accepted local parts begin with; `lie`: every N-th answer is
-    the wrong one."""
+    the wrong one. `inside`: a prefix for the command, `address` where it listens."""
 
-    def __init__(self, binaries, listed=None, lie=0, core=None):
-        command = [binaries / "postern-null-server"]
+    def __init__(self, binaries, listed=None, lie=0, core=None, inside=(), address=None):
+        command = [*inside, binaries / "postern-null-server"]
+        command += ["--address", address] if address is not None else []
         command += ["--listed", listed] if listed is not None else []
         command += ["--lie", lie] if lie else []
         self.process = start(command, core, stdout=subprocess.PIPE, text=True)
@@ -85,10 +86,10 @@ class NullServer:
 class Load:
     """A running postern-load, ended with the `with`. `report()` waits for its end: the JSON report with `status`, the exit status."""
 
-    def __init__(self, binaries, target, *words, core=None):
+    def __init__(self, binaries, target, *words, core=None, inside=()):
         self._folder = tempfile.TemporaryDirectory(prefix="postern-load-")
         self._report = pathlib.Path(self._folder.name) / "report.json"
-        self.process = start([binaries / "postern-load", "--target", target, "--quiet", "--json", self._report, *words], core,
+        self.process = start([*inside, binaries / "postern-load", "--target", target, "--quiet", "--json", self._report, *words], core,
                              stderr=subprocess.PIPE, text=True)
 
     def running(self):
@@ -116,9 +117,9 @@ class Load:
         return found
 
 
-def load(binaries, target, *words, core=None, patience=None):
+def load(binaries, target, *words, core=None, patience=None, inside=()):
     """postern-load from its start to its report."""
-    with Load(binaries, target, *words, core=core) as running:
+    with Load(binaries, target, *words, core=core, inside=inside) as running:
         return running.report(patience)
 
 

@@ -17,10 +17,11 @@ CHURN_SOURCES = 200
 SHAPES = {"single": ("--connections", 64), "pipelined": ("--connections", 16, "--pipeline", 50)}
 
 
-def measure(record, binaries, server, words, seconds, where):
+def measure(record, binaries, server, words, seconds, where, inside=()):
     """One run: (requests a second, ns of the server's processor time per request)."""
     before = cpu_seconds(server.pid)
-    found = load(binaries, server.target, "--strangers", "example.com", "--duration", seconds, *words, core=cores()[1], patience=seconds + 60)
+    found = load(binaries, server.target, "--strangers", "example.com", "--duration", seconds, *words, core=cores()[1], patience=seconds + 60,
+                 inside=inside)
     used = cpu_seconds(server.pid) - before
     if faults(found):
         record.wrong(f"{where}: {faults(found)}")

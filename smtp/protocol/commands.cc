@@ -61,6 +61,11 @@ parsed parse_path(std::string_view argument, std::string_view keyword, const par
     if (text.empty() || text.front() != '<') {
         return refused(bad_address);
     }
+    // Nearly all are a plain address between brackets and nothing behind; such octets leave no other reading.
+    if (text.back() == '>' && recipients::parse_plain_address(text.substr(1, text.size() - 2), context.address)) {
+        out.argument = text.substr(1, text.size() - 2);
+        return {};
+    }
     const auto split = split_path(text);
     if (!split || split->path.size() > longest_path) {
         return refused(bad_address);
@@ -201,18 +206,27 @@ const command_spec& find_command(std::string_view line) noexcept {
     return unknown_command;
 }
 
-tl::expected<command, reply> parse(const command_spec& spec, std::string_view line, const parse_context& in) noexcept {
+tl::expected<void, reply> parse(const command_spec& spec, std::string_view line, const parse_context& in,
+                                command& out) noexcept {
     const octet_kinds kinds = kinds_of(line);
     if (kinds.control || (kinds.high && !spec.utf8_path)) {
         return refused(reply::bad_octets);
     }
-    command out;
+    out = {};
     out.verb = spec.verb;
     if (const auto done = spec.parse(trimmed(line.substr(spec.name.size())), in, out); !done) {
-        return refused(done.error());
+        return done;
     }
     if (kinds.high) {
         return refused(reply::bad_octets);  // in a source route: all else was looked at
+    }
+    return {};
+}
+
+tl::expected<command, reply> parse(const command_spec& spec, std::string_view line, const parse_context& in) noexcept {
+    command out;
+    if (const auto done = parse(spec, line, in, out); !done) {
+        return refused(done.error());
     }
     return out;
 }

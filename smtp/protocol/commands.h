@@ -71,7 +71,11 @@ struct command_spec {
 /// none.
 const command_spec& find_command(std::string_view line) noexcept;
 
-/// Parses `line` (without its end) as the command that `find_command` found. The error is the reply.
+/// Parses `line` (without its end) as the command that `find_command` found, into `out`. The error is the reply, and
+/// then `out` says nothing.
+tl::expected<void, reply> parse(const command_spec& spec, std::string_view line, const parse_context& in,
+                                command& out) noexcept;
+/// The same with the command as its value.
 tl::expected<command, reply> parse(const command_spec& spec, std::string_view line, const parse_context& in) noexcept;
 
 /// The answer to a path that is no address.

@@ -419,6 +419,10 @@ status parse_address(std::string_view mailbox, const address_options& options, n
     return address_parser(options, out).mailbox(mailbox);
 }
 
+bool parse_plain_address(std::string_view mailbox, normal_address& out) noexcept {
+    return address_parser::plain_mailbox(mailbox, out);
+}
+
 status parse_domain(std::string_view domain, normal_address& out) noexcept {
     const address_options options;
     return address_parser(options, out).domain(domain);

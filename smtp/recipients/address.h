@@ -62,6 +62,10 @@ struct address_options {
 tl::expected<void, address_error> parse_address(std::string_view mailbox, const address_options& options,
                                                 normal_address& out) noexcept;
 
+/// The same for the addresses that mail is full of: `local@domain` of at most 64 octets, letters, digits and `-_+=.`.
+/// False: it is none of them, right or wrong, and `out` says nothing.
+bool parse_plain_address(std::string_view mailbox, normal_address& out) noexcept;
+
 /// The normal form of a domain alone, as for a served domain's name: `domain()` of the result, whose local part is
 /// empty. Fails as `parse_address` would for the part behind the `@`.
 tl::expected<void, address_error> parse_domain(std::string_view domain, normal_address& out) noexcept;

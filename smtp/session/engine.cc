@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "smtp/session/work.h"
 
@@ -58,22 +59,27 @@ std::uint32_t engine::next_serial() noexcept {
 
 client_session* engine::find(shard::connection c) noexcept {
     const std::size_t chunk = c.slot / session_chunk::size;
-    if (chunk >= _sessions.size() || _sessions[chunk] == nullptr) {
+    if (chunk >= _sessions.size() || !_sessions[chunk].memory) {
         return nullptr;
     }
-    client_session& s = _sessions[chunk]->slots[c.slot % session_chunk::size];
+    client_session& s = _sessions[chunk][c.slot % session_chunk::size];
     return s.state != session_state::closed && s.serial == c.serial ? &s : nullptr;
 }
 
-client_session& engine::slot(shard::connection c) {
+/// Null: memory is out.
+client_session* engine::slot(shard::connection c) {
     const std::size_t chunk = c.slot / session_chunk::size;
     if (chunk >= _sessions.size()) {
         _sessions.resize(chunk + 1);
     }
-    if (_sessions[chunk] == nullptr) {
-        _sessions[chunk] = std::make_unique<session_chunk>();
+    if (!_sessions[chunk].memory) {
+        _sessions[chunk].memory = process::make_huge_chunk();
+        if (!_sessions[chunk].memory) {
+            return nullptr;
+        }
+        std::uninitialized_value_construct_n(&_sessions[chunk][0], session_chunk::size);
     }
-    return _sessions[chunk]->slots[c.slot % session_chunk::size];
+    return &_sessions[chunk][c.slot % session_chunk::size];
 }
 
 void engine::opened(shard::connection c, const shard::connection_info& info, shard::admission admitted) {
@@ -109,7 +115,12 @@ void engine::opened(shard::connection c, const shard::connection_info& info, sha
         return;
     }
 
-    client_session& s = slot(c);
+    client_session* const own = slot(c);
+    if (own == nullptr) {
+        turn_away(reply::too_many_connections, count.refused_total);
+        return;
+    }
+    client_session& s = *own;
     s = client_session{};
     s.serial = c.serial;
     s.state = session_state::delayed;
@@ -277,11 +288,11 @@ void engine::turn_end() {
 void engine::drain() {
     _draining = true;
     for (std::size_t chunk = 0; chunk < _sessions.size(); ++chunk) {
-        if (_sessions[chunk] == nullptr) {
+        if (!_sessions[chunk].memory) {
             continue;
         }
         for (std::uint32_t i = 0; i < session_chunk::size; ++i) {
-            client_session& s = _sessions[chunk]->slots[i];
+            client_session& s = _sessions[chunk][i];
             if (s.state == session_state::closed) {
                 continue;
             }

@@ -60,6 +60,21 @@ public:
     void deadline(shard::connection c);
     void turn_begin();
     void turn_end();
+    /// Asks the cache for the session of a connection's slot, then for its transaction: before a burst's octets. Always
+    /// inline: to GCC a call of a function that only prefetches does nothing, and it leaves it out.
+    [[gnu::always_inline]] void prefetch(std::uint32_t slot) const noexcept {
+        if (const std::size_t chunk = slot / session_chunk::size; chunk < _sessions.size()) {
+            __builtin_prefetch(&_sessions[chunk][slot % session_chunk::size], 1);
+        }
+    }
+    [[gnu::always_inline]] void prefetch_behind(std::uint32_t slot) const noexcept {
+        if (const std::size_t chunk = slot / session_chunk::size; chunk < _sessions.size() && _sessions[chunk].memory) {
+            const client_session& s = _sessions[chunk][slot % session_chunk::size];
+            if (s.state == session_state::transaction) {
+                __builtin_prefetch(_transactions.where(s.transaction), 1);
+            }
+        }
+    }
     bool idle() const { return _context.relay.idle(); }
     void drain();
     std::size_t open_sessions() const noexcept { return _open; }
@@ -77,7 +92,7 @@ private:
 
     // engine.cc
     client_session* find(shard::connection c) noexcept;
-    client_session& slot(shard::connection c);
+    client_session* slot(shard::connection c);
     void greet(work& w);
     /// Ends the transaction, if there is one; what the relay holds of it is abandoned.
     void drop_transaction(work& w);
@@ -147,8 +162,12 @@ private:
         std::string_view path;     ///< as received, in `_paths`
     };
     struct session_chunk {
-        static constexpr std::uint32_t size = 256;
-        std::array<client_session, size> slots;
+        static constexpr std::uint32_t size = process::huge_chunk_octets / sizeof(client_session);
+        static_assert((size & (size - 1)) == 0);
+        process::huge_chunk memory;
+        client_session& operator[](std::uint32_t i) const noexcept {
+            return reinterpret_cast<client_session*>(memory.get())[i];
+        }
     };
     /// The replies that are the same for a whole listener.
     struct listener_texts {
@@ -172,7 +191,7 @@ private:
     std::size_t _paths_used = 0;
     relay::event _event;
 
-    std::vector<std::unique_ptr<session_chunk>> _sessions;  ///< by slot
+    std::vector<session_chunk> _sessions;  ///< by slot
     slab<transaction> _transactions;
     slab<recipient_queue> _queues;
     slab<text_block> _texts;

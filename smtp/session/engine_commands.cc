@@ -146,16 +146,18 @@ engine::step engine::execute(work& w, std::string_view line) {
     if (!spec.allowed(phase)) {
         return fail(w, spec.refusal(phase));
     }
-    const auto command = protocol::parse(spec, line, {.extensions = texts_of(s).extensions, .address = _address});
-    if (!command) {
-        const reply error = command.error();
+    protocol::command command;
+    const auto parsed =
+        protocol::parse(spec, line, {.extensions = texts_of(s).extensions, .address = _address}, command);
+    if (!parsed) {
+        const reply error = parsed.error();
         if (spec.verb == verb::rcpt && !protocol::is_protocol_error(error)) {
             _context.count.recipients_syntax.add();
             return refuse_recipient(w, error);
         }
         return waiting ? step::stalled : fail(w, error);
     }
-    const step done = carry_out(w, *command);
+    const step done = carry_out(w, command);
     if (done == step::taken) {
         _context.count.commands.add();
         w.complete();

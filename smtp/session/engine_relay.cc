@@ -42,8 +42,8 @@ static_assert(sizeof(relay::reply::text) + 2 <= protocol::longest_passed_reply);
 void engine::take_event(const relay::event& e) {
     const std::size_t chunk = e.id.slot / session_chunk::size;
     client_session* s = nullptr;
-    if (chunk < _sessions.size() && _sessions[chunk] != nullptr) {
-        s = &_sessions[chunk]->slots[e.id.slot % session_chunk::size];
+    if (chunk < _sessions.size() && _sessions[chunk].memory) {
+        s = &_sessions[chunk][e.id.slot % session_chunk::size];
     }
     if (s == nullptr || s->state == session_state::closed || s->transaction == no_block ||
         _transactions[s->transaction].relay != relay_state::open ||

@@ -3,10 +3,15 @@
 // Grows by chunks up to a fixed number of blocks and never shrinks, so that nothing is allocated in a steady state.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+#include <new>
+#include <type_traits>
+#include <utility>
 #include <vector>
+
+#include "board/process/huge_chunk.h"
 
 namespace postern::session {
 
@@ -35,22 +40,31 @@ public:
         }
     }
 
-    T& operator[](std::uint32_t index) noexcept { return _chunks[index / chunk_size]->blocks[index % chunk_size]; }
+    const T* where(std::uint32_t index) const noexcept {
+        return reinterpret_cast<const T*>(_chunks[index / chunk_size].get()) + index % chunk_size;
+    }
+    T& operator[](std::uint32_t index) noexcept {
+        return reinterpret_cast<T*>(_chunks[index / chunk_size].get())[index % chunk_size];
+    }
 
     std::size_t taken() const noexcept { return _size - _free.size(); }
 
 private:
-    static constexpr std::uint32_t chunk_size = 64;
-    struct chunk {
-        T blocks[chunk_size];  // NOLINT(modernize-avoid-c-arrays): left uninitialised
-    };
+    static_assert(alignof(T) <= 64 && std::is_trivially_destructible_v<T>);
+    /// A power of two of blocks in a chunk, so that finding one is a shift.
+    static constexpr std::uint32_t chunk_size = std::bit_floor(process::huge_chunk_octets / sizeof(T));
 
     bool grow() {
         if (_size >= _most) {
             return false;
         }
         const std::uint32_t more = _most - _size < chunk_size ? _most - _size : chunk_size;
-        _chunks.push_back(std::unique_ptr<chunk>(new chunk));
+        process::huge_chunk more_room = process::make_huge_chunk();
+        if (!more_room) {
+            return false;
+        }
+        ::new (more_room.get()) T[chunk_size];  // each as its constructor leaves it
+        _chunks.push_back(std::move(more_room));
         _free.reserve(_size + more);
         for (std::uint32_t i = 0; i < more; ++i) {
             _free.push_back(_size + more - 1 - i);
@@ -61,7 +75,7 @@ private:
 
     std::uint32_t _most;
     std::uint32_t _size = 0;
-    std::vector<std::unique_ptr<chunk>> _chunks;
+    std::vector<process::huge_chunk> _chunks;
     std::vector<std::uint32_t> _free;
 };
 

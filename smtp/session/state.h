@@ -43,7 +43,7 @@ static_assert(text_block::capacity >= protocol::longest_path);
 static_assert(text_block::capacity >= protocol::longest_name);
 static_assert(text_block::capacity >= protocol::longest_passed_reply);
 
-struct client_session {
+struct alignas(64) client_session {
     static constexpr std::size_t short_name = 68;
 
     std::uint32_t serial = 0;  ///< of the connection
@@ -89,7 +89,7 @@ struct pending_recipient {
 };
 
 /// First in, first out; numbers count all that were ever put in, so they stay valid as names.
-class recipient_queue {
+class alignas(64) recipient_queue {
 public:
     static constexpr std::uint32_t capacity = 64;
 
@@ -114,7 +114,7 @@ private:
 /// Whether there is a transaction at the relay for this one.
 enum class relay_state : std::uint8_t { none, open, broken_off };
 
-struct transaction {
+struct alignas(64) transaction {
     static constexpr std::size_t short_path = 128;
 
     std::uint32_t serial = 0;        ///< of this transaction, drawn at MAIL

@@ -61,7 +61,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const std::vector<std::uint8_t> frame(rest.begin() + 2, rest.begin() + 2 + static_cast<std::ptrdiff_t>(length));
         rest = rest.subspan(2 + length);
         sink.sent = 0;
+        // The short way takes a frame only for what the long way finds in it.
+        net::interface::usual_packet usual;
+        const bool quick = port.usual(frame, net::checked::no, usual);
         const auto verdict = port.input(frame, now);
+        require(!quick || (verdict.is == net::interface::verdict::what::segment && usual.from == verdict.packet.from &&
+                           usual.to == verdict.packet.to && usual.link == verdict.link &&
+                           usual.payload.data() == verdict.packet.payload.data() &&
+                           usual.payload.size() == verdict.packet.payload.size()));
         require(sink.sent <= 1);
         require(within(verdict.packet.payload, frame) && within(verdict.path.quoted.payload, frame));
         if (verdict.is == net::interface::verdict::what::segment) {

@@ -309,6 +309,47 @@ TEST_F(interface_test, tcp_goes_up_with_the_way_back) {
     EXPECT_EQ(port->counts().segments.value(), 1U);
 }
 
+TEST_F(interface_test, the_short_way_takes_what_the_long_way_would_and_no_more) {
+    settle();
+    interface::usual_packet seen;
+    const auto usual = [&](const bytes& frame) { return port->usual(frame, checked::no, seen); };
+    ASSERT_TRUE(usual(ethernet(join({packet(v4{}, hex("0102")), hex("0000")}), "0800")))
+        << "with a short frame's padding";
+    EXPECT_EQ(seen.from, their_ip);
+    EXPECT_EQ(seen.to, our_ip);
+    EXPECT_EQ(of(seen.payload), hex("0102"));
+    EXPECT_EQ(mac_of(seen.link), their_mac);
+    ASSERT_TRUE(usual(ethernet(packet(v6{}, hex("0102")), "86dd")));
+    EXPECT_EQ(seen.from, their_ip6);
+    EXPECT_EQ(of(seen.payload), hex("0102"));
+    EXPECT_EQ(port->counts().segments.value(), 2U);
+
+    bytes broken = ethernet(packet(v4{}, hex("0102")), "0800");
+    broken[24] ^= 1U;
+    EXPECT_FALSE(usual(broken)) << "the header's checksum";
+    EXPECT_TRUE(port->usual(broken, checked::yes, seen)) << "which the NIC answers for";
+    EXPECT_FALSE(usual(ethernet(packet(v4{.fragment = 0x2000}, hex("00")), "0800")));
+    EXPECT_FALSE(usual(ethernet(packet(v4{.options = hex("01010101")}, hex("00")), "0800")));
+    EXPECT_FALSE(usual(ethernet(packet(v4{.protocol = 17}, hex("00")), "0800")));
+    EXPECT_FALSE(usual(ethernet(packet(v4{.from = our_ip}, hex("00")), "0800")));
+    EXPECT_FALSE(usual(ethernet(packet(v4{.from = ipv4(224, 0, 0, 1)}, hex("00")), "0800")));
+    EXPECT_FALSE(usual(ethernet(packet(v4{.to = ipv4(192, 0, 2, 2)}, hex("00")), "0800")));
+    EXPECT_FALSE(usual(ethernet(packet(v4{}, hex("00")), "0800", third_mac)));
+    EXPECT_FALSE(usual(ethernet(packet(v4{}, hex("00")), "0800", our_mac, broadcast_mac)));
+    EXPECT_FALSE(usual(ethernet(packet(v4{}, hex("00")), "8100 002a 0800"))) << "of another VLAN";
+    const bytes whole = ethernet(packet(v6{}, hex("0102")), "86dd");
+    for (std::size_t n = 0; n < whole.size(); ++n) {
+        EXPECT_FALSE(usual(bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(n)))) << n;
+    }
+
+    interface_settings tagged = both_families();
+    tagged.vlan = 42;
+    settle(tagged);
+    EXPECT_TRUE(usual(ethernet(packet(v4{}, hex("0102")), "8100 002a 0800")));
+    EXPECT_EQ(of(seen.payload), hex("0102"));
+    EXPECT_FALSE(usual(ethernet(packet(v4{}, hex("0102")), "0800")));
+}
+
 TEST_F(interface_test, tags_of_its_vlan_alone) {
     interface_settings s = both_families();
     s.vlan = 42;

@@ -1,0 +1,111 @@
+// The short ways through a connection: the segment that nearly all are, and the reply that nearly all get.
+//
+// One command comes in order on an established connection with an ACK of all that was sent before; one short reply goes
+// out. Every condition is looked at before anything is changed; if one does not hold, the long way does the same from
+// the start (endpoint_input.cc, endpoint_ack.cc, endpoint_output.cc), so nothing here decides anything on its own. Van
+// Jacobson called it header prediction.
+#include <algorithm>
+#include <cstring>
+
+#include "dataplane/tcp/endpoint.h"
+
+namespace postern::tcp {
+
+bool endpoint::usual_segment(conn k, const segment& s) noexcept {
+    hot_state& h = k.h;
+    cold_state& c = k.c;
+    const auto octets = static_cast<std::uint32_t>(s.payload.size());
+    const std::uint32_t window = std::uint32_t{s.window} << h.snd_scale;
+    const bool plain =
+        h.now == state::established && (s.flags & ~unsigned{flag::psh}) == flag::ack && s.seq == h.rcv_nxt &&
+        octets != 0 && octets <= h.window_left() && h.wants != 0 &&
+        (h.open & ~h.fresh & ~h.broken & ~h.in_batch & ~h.in_unsent & ~h.recovering & ~h.fin_wanted) != 0 &&
+        h.dup_acks == 0 && h.input == nullptr && c.early == nullptr;
+    const bool answers = s.ack == h.snd_max && h.snd_nxt == h.snd_max && window != 0 && h.snd_window != 0;
+    const bool timely = h.timestamps == 0 || (s.options.has_timestamps && seq_ge(s.options.timestamp, h.ts_recent));
+    const std::uint32_t acked = s.ack - h.snd_una;
+    block* const reply = c.output;
+    const bool whole = reply == nullptr ? acked == 0 : acked != 0 && reply->next == nullptr && reply->size() == acked;
+    if (!plain || !answers || !timely || !whole) {
+        return false;
+    }
+    c.link = s.link;
+    if (h.timestamps != 0) {
+        h.ts_recent = s.options.timestamp;
+        c.ts_recent_at = milliseconds();
+    }
+    c.unanswered = 0;
+    if (reply != nullptr) {
+        c.output = c.output_last = nullptr;
+        c.output_room = 0;
+        _pool.give_back(reply);
+        measure_by(k, s);
+        c.backoff = 0;
+        h.snd_una = s.ack;
+        c.recover = seq_max(c.recover, s.ack - 1);
+        open_congestion_window(k, acked);
+        // The timer stays where it is in the wheel: it finds nothing to do, or the next reply's time, when it comes up.
+        c.resend_at = shard::never;
+    }
+    h.snd_window = window;
+    h.snd_wl1 = s.seq;
+    h.snd_wl2 = s.ack;
+    c.max_window = std::max(c.max_window, window);
+
+    mark_unsent(k);
+    h.unacked = h.unacked < 3 ? (h.unacked + 1U) & 3U : 3U;
+    if (s.has(flag::psh)) {
+        h.ack_now = 1;
+    }
+    h.rcv_nxt += octets;
+    h.offer_again = 0;
+    _counts.octets_received.add(octets);
+    _offered = s.payload;
+    _direct_slot = k.c.slot;
+    return true;
+}
+
+bool endpoint::usual_reply(conn k) noexcept {
+    hot_state& h = k.h;
+    cold_state& c = k.c;
+    block* const reply = c.output;
+    if (reply == nullptr || reply->next != nullptr || h.now != state::established || h.fin_wanted != 0 ||
+        h.recovering != 0 || h.dup_acks != 0 || h.snd_una != h.snd_max || h.snd_nxt != h.snd_max ||
+        c.early != nullptr || c.waits_for != 0 || h.input != nullptr || h.offer_again != 0 || h.peer_ended != 0) {
+        return false;
+    }
+    const auto octets = static_cast<std::uint32_t>(reply->size());
+    restart_if_idle(k);
+    if (octets == 0 || octets > std::min({room_of_segment(k), h.snd_window, h.cwnd})) {
+        return false;
+    }
+    const std::span<const char> content = reply->content();
+    if (!emit(k, h.snd_nxt, flag::ack | flag::psh, {&content, 1}, octets)) {
+        mark_unsent(k);
+        return true;
+    }
+    sent_part(k, h.snd_max, octets, false);
+    usual_shrink(k);
+    return true;
+}
+
+/// The one block of replies becomes a slab, if it is none and the replies fit.
+void endpoint::usual_shrink(conn k) noexcept {
+    block* const reply = k.c.output;
+    constexpr std::size_t slab = shard::block_pool::slab_room;
+    if (reply->room == slab || reply->size() > slab) {
+        return;
+    }
+    block* const to = _pool.borrow_slab();
+    if (to == nullptr) {
+        return;
+    }
+    const std::span<const char> content = reply->content();
+    std::memcpy(to->data(), content.data(), content.size());
+    to->end = static_cast<std::uint32_t>(content.size());
+    k.c.output = k.c.output_last = to;
+    k.c.output_room = to->room;
+    _pool.give_back(reply);
+}
+
+}  // namespace postern::tcp

@@ -237,8 +237,9 @@ void generator::send_for_swapping(std::uint32_t place) {
 
 void generator::arrived(std::uint32_t place, const server_segment& s) {
     client& c = _clients[place];
-    if (c.phase == phase::closed) {
-        _counts.again.add();
+    const client_table::name present = _clients.name_of(place);
+    if (c.phase == phase::closed || present.source != s.to.source || present.port != s.to.port) {
+        _counts.again.add();  // for a connection that is over
         return;
     }
     if ((s.flags & flag::rst) != 0) {

@@ -198,6 +198,16 @@ private:
                 client.close();
                 wait_until([&] { return side.sessions().sessions_open.get() == 0; }, 5);
             });
+        empty(far);
+        empty(near);
+    }
+
+    /// What is left on the way at a port's end belongs to connections that are over.
+    static void empty(port::device& port) {
+        port::queue frames = port.queue_at(0);
+        while (!frames.receive().empty()) {
+            frames.release();
+        }
     }
 
     template <class Condition>

@@ -208,12 +208,12 @@ std::string scope_ids(const scope& within) {
     return out + "]";
 }
 
-std::string domain_condition(const scope& within, std::string_view row, std::string_view parameter) {
+std::string domain_condition(const scope& within, std::string_view row, std::string_view placeholder) {
     const std::string name(row);
-    const std::string ids = "(SELECT value FROM json_each(" + std::string(parameter) + "))";
+    const std::string ids = "(SELECT value FROM json_each(" + std::string(placeholder) + "))";
     switch (within.reach) {
         case reach::everything:
-            return std::string(parameter) + " <> ''";
+            return std::string(placeholder) + " <> ''";
         case reach::organisation:
             return name + ".organisation IN " + ids;
         case reach::domains:
@@ -223,34 +223,34 @@ std::string domain_condition(const scope& within, std::string_view row, std::str
     return "0";
 }
 
-std::string domain_id_condition(const scope& within, std::string_view column, std::string_view parameter) {
+std::string domain_id_condition(const scope& within, std::string_view column, std::string_view placeholder) {
     if (within.is_everything()) {
-        return std::string(parameter) + " <> ''";
+        return std::string(placeholder) + " <> ''";
     }
     return std::string(column) + " IN (SELECT inside.id FROM domain inside WHERE " +
-           domain_condition(within, "inside", parameter) + ")";
+           domain_condition(within, "inside", placeholder) + ")";
 }
 
-std::string organisation_condition(const scope& within, std::string_view column, std::string_view parameter) {
+std::string organisation_condition(const scope& within, std::string_view column, std::string_view placeholder) {
     switch (within.reach) {
         case reach::everything:
-            return std::string(parameter) + " <> ''";
+            return std::string(placeholder) + " <> ''";
         case reach::organisation:
-            return std::string(column) + " IN (SELECT value FROM json_each(" + std::string(parameter) + "))";
+            return std::string(column) + " IN (SELECT value FROM json_each(" + std::string(placeholder) + "))";
         case reach::domains:
         case reach::group:
-            return std::string(parameter) + " = ''";
+            return std::string(placeholder) + " = ''";
     }
     return "0";
 }
 
-std::string group_condition(const scope& within, std::string_view row, std::string_view parameter) {
+std::string group_condition(const scope& within, std::string_view row, std::string_view placeholder) {
     const std::string name(row);
     if (within.reach != reach::group) {
-        return std::string(parameter) + " >= 0";
+        return std::string(placeholder) + " >= 0";
     }
     return "coalesce(" + name + ".grp, (SELECT leads.grp FROM address leads WHERE leads.id = " + name +
-           ".mailbox)) = " + std::string(parameter);
+           ".mailbox)) = " + std::string(placeholder);
 }
 
 }  // namespace postern::directory

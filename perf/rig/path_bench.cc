@@ -283,7 +283,7 @@ private:
             }
             client.close();
             if (p.what != work::macswap) {
-                wait_until([&] { return of_sessions_left(counts, p); }, 60);
+                wait_until([&] { return counts.sessions.value() + counts.lost.value() >= counts.opened.value(); }, 60);
             }
             std::this_thread::sleep_for(std::chrono::milliseconds(20));
         });
@@ -300,10 +300,6 @@ private:
         _out.put("lost", static_cast<double>(counts.lost.value()));
         _out.put("example", client.example());
         _out.put("hz", _hz);
-    }
-
-    static bool of_sessions_left(const generator_counts& counts, const plan_of_load& p) {
-        return p.what != work::churn && counts.sessions.value() + counts.lost.value() >= p.connections;
     }
 
     std::string window(const reading_of& a, const reading_of& b) const {

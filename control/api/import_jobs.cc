@@ -228,11 +228,11 @@ void import_jobs::state::run(const std::string& id, bool apply) {
     of.job.progress.octets = of.job.size;
     of.job.report = std::move(*done);
     if (apply) {
-        const bool held = of.job.report->applied && of.job.report->held != 0;
+        const bool waits = of.job.report->applied && of.job.report->held != 0;
         if (of.job.report->refused_by_guard) {
             of.job.error = of.job.report->guard;
         }
-        finish(of, held ? import_state::held : of.job.report->applied ? import_state::applied : import_state::refused);
+        finish(of, waits ? import_state::held : of.job.report->applied ? import_state::applied : import_state::refused);
         if (of.job.report->applied) {
             supersede(id, of.job.report->source);
         }

@@ -47,11 +47,11 @@ mailbox_input read_new_mailbox(members& given) {
 /// What the scope has to say of a new mailbox, as the directory would say it.
 directory::result<void> check_scope(const directory::reader& in, const directory::scope& within,
                                     directory::new_mailbox& input) {
-    if (const auto inside = directory::check_address(in, within, input.address, "address"); !inside) {
+    if (auto inside = directory::check_address(in, within, input.address, "address"); !inside) {
         return inside;
     }
     for (const std::string& each : input.aliases) {
-        if (const auto inside = directory::check_address(in, within, each, "aliases"); !inside) {
+        if (auto inside = directory::check_address(in, within, each, "aliases"); !inside) {
             return inside;
         }
     }
@@ -250,7 +250,7 @@ directory::result<void> check_change(const directory::reader& in, const call& of
         return {};
     }
     for (const std::string& each : *change.aliases) {
-        if (const auto inside = directory::check_address(in, within, each, "aliases"); !inside) {
+        if (auto inside = directory::check_address(in, within, each, "aliases"); !inside) {
             return inside;
         }
     }

@@ -131,7 +131,7 @@ result<domain> accept_claim(writer& in, std::uint32_t id, proof by) {
                                                    : " is served here for another organisation already; ask the "
                                                      "operator to remove it there"));
     }
-    const auto made = claim->target != 0 ? add_domain_alias(in, claim->name, claim->target)
+    auto made = claim->target != 0 ? add_domain_alias(in, claim->name, claim->target)
                                          : add_domain(in, {claim->name, claim->organisation});
     if (!made) {
         return made;

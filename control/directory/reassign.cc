@@ -28,13 +28,13 @@ void lead(writer& in, std::uint64_t row, std::uint64_t to, std::uint32_t domain)
 }  // namespace
 
 result<mailbox> reassign_mailboxes(writer& in, std::uint64_t to, std::span<const std::uint64_t> mailboxes) {
-    const auto target = find_mailbox(in, to);
+    auto target = find_mailbox(in, to);
     if (!target) {
         return target;
     }
     const std::uint32_t organisation = organisation_of(in, target->domain);
     for (const std::uint64_t id : mailboxes) {
-        const auto found = find_mailbox(in, id);
+        auto found = find_mailbox(in, id);
         if (!found) {
             return found;
         }

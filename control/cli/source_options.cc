@@ -160,7 +160,7 @@ std::string full_source_name(const std::string& name) {
 }
 
 std::shared_ptr<given_options> add_source_options(CLI::App& to, bool everything) {
-    const auto out = std::make_shared<given_options>();
+    auto out = std::make_shared<given_options>();
     for (const option& each : options) {
         const std::string_view section = each.section;
         if (!everything && section != settings && section != secrets) {

@@ -132,7 +132,7 @@ result<domain> accept_claim(writer& in, std::uint32_t id, proof by) {
                                                      "operator to remove it there"));
     }
     auto made = claim->target != 0 ? add_domain_alias(in, claim->name, claim->target)
-                                         : add_domain(in, {claim->name, claim->organisation});
+                                   : add_domain(in, {claim->name, claim->organisation});
     if (!made) {
         return made;
     }

@@ -159,7 +159,7 @@ result<domain> add_domain_alias(writer& in, std::string_view name, std::uint32_t
 }
 
 result<domain> change_domain_alias(writer& in, std::uint32_t id, const domain_alias_change& change) {
-    const auto found = find_domain(in, id);
+    auto found = find_domain(in, id);
     if (!found || found->target == 0) {
         return found ? fail(error_kind::invalid, found->name + " is not a domain alias", "id") : found;
     }

@@ -138,7 +138,7 @@ void conversation::take(answer&& what, moment now) {
         // At the beginning, a name or an address that leads nowhere is more likely wrong than away for a while.
         const bool first = !_answered && (what.why.step == "name" || what.why.step == "TCP");
         if (!what.may_pass || first || what.why.end == fetch_outcome::end::stopped) {
-            fail(std::move(what.why));
+            fail(what.why);
         } else {
             retry(what, what.why, now);
         }
@@ -366,18 +366,18 @@ void conversation::retry(const answer& what, failure why, moment now) {
                           ? " and asks for a pause of " + std::to_string(what.retry_after->count()) + " s"
                           : ", after " + std::to_string(_tries) + " tries";
         why.reason += "; it is tried again at the next sync";
-        fail(std::move(why));
+        fail(why);
         return;
     }
     if (_options.until - now.at <= *pause) {
         why.reason += "; the pause that it takes goes beyond fetch_timeout_s";
-        fail(std::move(why));
+        fail(why);
         return;
     }
     _wait_until = now.at + *pause;
 }
 
-void conversation::fail(failure why) {
+void conversation::fail(const failure& why) {
     _over = true;
     set_failure(_out, why, _fetch);
 }

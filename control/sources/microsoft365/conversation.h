@@ -103,7 +103,7 @@ private:
     void yield(directory_object&& one);
     void end_collection(std::string delta_target, moment now);
     void retry(const answer& what, failure why, moment now);
-    void fail(failure why);
+    void fail(const failure& why);
     void complete(moment now);
 
     const tenant_settings& _settings;

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "tests/dataplane/net/frames.h"
 
 namespace postern::net {
@@ -312,7 +314,11 @@ TEST_F(interface_test, tcp_goes_up_with_the_way_back) {
 TEST_F(interface_test, the_short_way_takes_what_the_long_way_would_and_no_more) {
     settle();
     interface::usual_packet seen;
-    const auto usual = [&](const bytes& frame) { return port->usual(frame, checked::no, seen); };
+    bytes last;  // what `seen` points into
+    const auto usual = [&](bytes frame) {
+        last = std::move(frame);
+        return port->usual(last, checked::no, seen);
+    };
     ASSERT_TRUE(usual(ethernet(join({packet(v4{}, hex("0102")), hex("0000")}), "0800")))
         << "with a short frame's padding";
     EXPECT_EQ(seen.from, their_ip);

@@ -93,7 +93,8 @@ def test_kill_nine_leaves_the_old_or_the_new(system, tmp_path, full):
     current = "a"
     for turn in range(rounds):
         wanted = "b" if current == "a" else "a"
-        importing = system.control.ctl_start("import", files[wanted], "--domain", "example.com", "--replace", "--yes")
+        importing = system.control.ctl_start("import", files[wanted], "--domain", "example.com", "--replace",
+                                             "--confirm-removals", "3000", "--yes")
         victim = ("control", "edge", "both")[turn % 3]
         threading.Event().wait(dice.uniform(0, 0.6))
         if victim in ("control", "both"):

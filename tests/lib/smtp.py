@@ -80,7 +80,10 @@ class Client:
         if not reply.startswith("354"):
             return reply
         stuffed = b"".join(b"." + line if line.startswith(b".") else line for line in content.splitlines(keepends=True))
-        self.send(stuffed + b".\r\n")
+        try:
+            self.send(stuffed + b".\r\n")
+        except BrokenPipeError:
+            pass  # the server has answered and closed before all was sent: its reply is there to be read
         return self.reply()
 
     def quit(self):

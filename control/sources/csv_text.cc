@@ -156,7 +156,7 @@ std::string plain_text(std::string_view text, std::size_t most) {
     if (text.size() > most && !out.empty() && static_cast<unsigned char>(out.back()) >= 0xC0U) {
         out.pop_back();
     }
-    return is_utf8(out) ? out : from_windows1252(out);
+    return is_utf8(out) ? out : plain_text(from_windows1252(out), most);  // which made it longer
 }
 
 }  // namespace postern::sources

@@ -16,14 +16,19 @@ std::string error_of(std::string_view line) {
 TEST(command, every_form_that_help_lists_is_a_command) {
     for (const std::string_view form : command_forms()) {
         std::string line(form);
-        for (const auto& [argument, value] : std::vector<std::pair<std::string, std::string>>{{"BASE|-", "b1"},
-                                                                                              {"[OVERLAY]", "o1"},
-                                                                                              {"[GENERATION]", "7"},
-                                                                                              {"[N]", "2"},
-                                                                                              {"ADDRESS", "a@b"},
-                                                                                              {"SINCE", "0"},
-                                                                                              {"[MAX]", "9"},
-                                                                                              {"NUMBER", "4"}}) {
+        // the longer of two arguments that begin alike first: each is replaced whole
+        for (const auto& [argument, value] :
+             std::vector<std::pair<std::string, std::string>>{{"BASE|-", "b1"},
+                                                              {"[OVERLAY]", "o1"},
+                                                              {"[GENERATION]", "7"},
+                                                              {"[N]", "2"},
+                                                              {"ADDRESS[/PREFIX]", "192.0.2.0/24"},
+                                                              {"[SECONDS [MIB]]", "60 64"},
+                                                              {"ADDRESS", "a@b"},
+                                                              {"FILE", "one"},
+                                                              {"SINCE", "0"},
+                                                              {"[MAX]", "9"},
+                                                              {"NUMBER", "4"}}) {
             if (const auto at = line.find(argument); at != std::string::npos) {
                 line.replace(at, argument.size(), value);
             }

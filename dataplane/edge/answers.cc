@@ -198,6 +198,36 @@ std::string show_version(const process_view& view) {
     return done(std::move(out));
 }
 
+/// Sixteen hex digits: JSON's numbers lose bits of it in some readers.
+std::string sender_text(std::uint64_t hash) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string out(16, '0');
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        out[i] = digits[(hash >> (60 - 4 * i)) & 15U];
+    }
+    return out;
+}
+
+json::object event_object(const event& of) {
+    json::object out;
+    out["number"] = of.number;
+    out["at"] = of.at;
+    out["address"] = of.address;
+    out["outcome"] = to_string(of.how);
+    out["domain"] = of.domain;
+    out["source"] = of.source;
+    if (of.sender != 0) {
+        out["sender"] = sender_text(of.sender);
+    }
+    if (!of.judged_by.empty()) {
+        out["judged_by"] = of.judged_by;
+    }
+    if (!of.why.empty()) {
+        out["why"] = of.why;
+    }
+    return out;
+}
+
 std::string recent_events(const command& said, const event_log& log) {
     const auto& kept = log.kept();
     const auto most =
@@ -209,15 +239,7 @@ std::string recent_events(const command& said, const event_log& log) {
         const std::uint64_t skipped = said.since < first ? 0 : said.since - first + 1;
         for (std::size_t i = std::min<std::uint64_t>(skipped, kept.size()); i < kept.size() && events.size() < most;
              ++i) {
-            const event& each = kept[i];
-            json::object one;
-            one["number"] = each.number;
-            one["at"] = each.at;
-            one["address"] = each.address;
-            one["outcome"] = to_string(each.how);
-            one["domain"] = each.domain;
-            one["source"] = each.source;
-            events.push_back(std::move(one));
+            events.push_back(event_object(kept[i]));
         }
     }
     const event_counts counts = log.counts();

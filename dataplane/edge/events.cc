@@ -12,6 +12,18 @@ namespace {
 /// Of one ring in one go: a flood must not hold the control thread.
 constexpr std::size_t most_of_a_shard = 4'096;
 
+session::outcome outcome_of(judge::finding::kind what) noexcept {
+    switch (what) {
+        case judge::finding::kind::good_mail:
+            return session::outcome::good_mail;
+        case judge::finding::kind::bad_mail:
+            return session::outcome::bad_mail;
+        case judge::finding::kind::listed_refused:
+            break;
+    }
+    return session::outcome::listed_refused;
+}
+
 }  // namespace
 
 std::string_view to_string(session::outcome how) noexcept {
@@ -26,6 +38,12 @@ std::string_view to_string(session::outcome how) noexcept {
             return "deferred";
         case session::outcome::rejected:
             return "rejected";
+        case session::outcome::good_mail:
+            return "good_mail";
+        case session::outcome::bad_mail:
+            return "bad_mail";
+        case session::outcome::listed_refused:
+            return "listed_refused";
         case session::outcome::unknown:
             break;
     }
@@ -47,34 +65,47 @@ void event_log::collect(std::int64_t now) {
             if (seen == nullptr) {
                 break;
             }
-            keep(*seen, now);
+            if (event* const kept = keep(seen->path(), seen->peer, now)) {
+                kept->how = seen->outcome;
+                kept->domain = seen->domain;
+            }
             shard->drop();
         }
     }
 }
 
-void event_log::keep(const session::seen_recipient& seen, std::int64_t now) {
+void event_log::take(judge::finding&& found, std::int64_t now) {
+    if (event* const kept = keep(found.recipient, found.peer, now)) {
+        kept->how = outcome_of(found.what);
+        kept->domain = found.domain;
+        kept->sender = found.sender;
+        kept->judged_by = found.judged_by;
+        kept->why = std::move(found.why);
+    }
+}
+
+event* event_log::keep(std::string_view path, const std::array<std::uint8_t, 16>& peer, std::int64_t now) {
     // A name in U-labels grows when it becomes A-labels.
-    if (!recipients::parse_address(seen.path(), {}, _normal) ||
-        _normal.text().size() > session::seen_recipient::longest) {
+    if (!recipients::parse_address(path, {}, _normal) || _normal.text().size() > session::seen_recipient::longest) {
         ++_unparsed;
-        return;
+        return nullptr;
     }
     ++_last;
     if (_capacity == 0) {
         ++_overwritten;
-        return;
+        return nullptr;
     }
     if (_kept.size() == _capacity) {
         _kept.pop_front();
         ++_overwritten;
     }
-    _kept.push_back({.number = _last,
-                     .at = now,
-                     .address = std::string(_normal.text()),
-                     .how = seen.outcome,
-                     .domain = seen.domain,
-                     .source = source_network(seen.peer)});
+    _kept.emplace_back();
+    event& out = _kept.back();
+    out.number = _last;
+    out.at = now;
+    out.address = _normal.text();
+    out.source = source_network(peer);
+    return &out;
 }
 
 void event_log::acknowledge(std::uint64_t number) {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "smtp/judge/finding.h"
 #include "smtp/recipients/address.h"
 #include "smtp/session/seen.h"
 
@@ -24,6 +25,10 @@ struct event {
     session::outcome how = session::outcome::unknown;
     std::uint32_t domain = 0;  ///< its stable id; of a domain alias its target's
     std::string source;        ///< the client's network: IPv4 /24, IPv6 /48
+    // Of findings only.
+    std::uint64_t sender = 0;    ///< keyed hash of the sender; 0: none
+    std::string_view judged_by;  ///< "checks", "rspamd"; empty: nobody
+    std::string why;
 };
 
 struct event_counts {
@@ -45,6 +50,8 @@ public:
     void add_shard(session::seen_recipients& from) { _shards.push_back(&from); }
     /// Takes what the shards have told, at most one ring's worth of each.
     void collect(std::int64_t now);
+    /// Takes one thing that the relay's side found.
+    void take(judge::finding&& found, std::int64_t now);
     /// Forgets all up to `number`.
     void acknowledge(std::uint64_t number);
 
@@ -53,7 +60,8 @@ public:
     event_counts counts() const;
 
 private:
-    void keep(const session::seen_recipient& seen, std::int64_t now);
+    /// The next event, with the normal form of `path` as its address; null: it is counted, and not kept.
+    event* keep(std::string_view path, const std::array<std::uint8_t, 16>& peer, std::int64_t now);
 
     std::size_t _capacity;
     std::string _run;
@@ -65,7 +73,7 @@ private:
     recipients::normal_address _normal;
 };
 
-/// "listed", "would_reject", "refused_behind", "deferred", "rejected", "unknown"
+/// Its name's own letters: "listed", "would_reject", "good_mail"…
 std::string_view to_string(session::outcome how) noexcept;
 
 /// The network of a client as an event has it: "192.0.2.0/24", "2001:db8:1::/48".

@@ -25,6 +25,10 @@ enum class outcome : std::uint8_t {
     deferred,        ///< not on the list, 450 4.1.1
     rejected,        ///< not on the list, 550 5.1.1
     unknown,         ///< not on the list, answered otherwise (domain on hold, no mail server, or a 4xx of its)
+    // Told by the relay's side, behind one of those above (smtp/judge/finding.h).
+    good_mail,       ///< not on the list, the domain discovers: a whole message was accepted and judged good
+    bad_mail,        ///< the same, judged bad
+    listed_refused,  ///< on the list, but the mail server says 5.1.1
 };
 
 struct seen_recipient {

@@ -104,6 +104,33 @@ TEST_F(answers, events_are_told_from_a_number_on_until_they_are_acknowledged) {
     EXPECT_EQ(say("events 0"), answer_with(nobody));
 }
 
+TEST_F(answers, events_about_messages_have_their_sender_as_a_hash_and_who_judged) {
+    const std::array<std::uint8_t, 16> v4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 77};
+    const auto find = [&](judge::finding::kind what, std::uint64_t sender, std::string_view by, const char* why) {
+        view.log.take({.what = what,
+                       .domain = 7,
+                       .peer = v4,
+                       .sender = sender,
+                       .recipient = "Bob@example.com",
+                       .judged_by = by,
+                       .why = why},
+                      1'700'000'000'000);
+    };
+    find(judge::finding::kind::good_mail, 0x0123456789abcdef, "rspamd", "");
+    find(judge::finding::kind::bad_mail, 0xff, "rspamd", "reject: GTUBE");
+    find(judge::finding::kind::listed_refused, 0, "", "550 5.1.1 User unknown");
+    const auto common = [](int number, const std::string& outcome) {
+        return R"({"number":)" + std::to_string(number) +
+               R"(,"at":1700000000000,"address":"bob@example.com","domain":7,"source":"192.0.2.0/24","outcome":")" +
+               outcome + "\"";
+    };
+    EXPECT_EQ(say("events 0").at("events"),
+              json::parse("[" + common(1, "good_mail") + R"(,"sender":"0123456789abcdef","judged_by":"rspamd"},)" +
+                          common(2, "bad_mail") +
+                          R"(,"sender":"00000000000000ff","judged_by":"rspamd","why":"reject: GTUBE"},)" +
+                          common(3, "listed_refused") + R"(,"why":"550 5.1.1 User unknown"}])"));
+}
+
 TEST_F(answers, drain_is_passed_on) {
     EXPECT_EQ(say("drain"), json::parse(R"({"ok":true})"));
     EXPECT_EQ(view.drains, 1);

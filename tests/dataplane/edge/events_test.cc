@@ -73,6 +73,34 @@ TEST(events, tell_the_network_of_a_source_only) {
     EXPECT_EQ(source_network(v6), "2001:db8:1::/48");
 }
 
+TEST(events, take_what_was_found_of_a_message_between_the_recipients) {
+    seen_recipients ring(8);
+    event_log log(2, "run");
+    log.add_shard(ring);
+    ring.add("Bob@B.example", outcome::would_reject, 3, v4);
+    log.collect(5);
+    log.take({.what = judge::finding::kind::bad_mail,
+              .domain = 3,
+              .peer = v6,
+              .sender = 7,
+              .recipient = "Bob@B.example",
+              .judged_by = "checks",
+              .why = "no From field"},
+             6);
+    log.take({.what = judge::finding::kind::good_mail, .recipient = "not an address"}, 6);
+    EXPECT_THAT(numbers(log), ElementsAre(1, 2));
+    EXPECT_EQ(log.counts().missed, 1U);
+    const event& found = log.kept().back();
+    EXPECT_EQ(found.how, outcome::bad_mail);
+    EXPECT_EQ(found.address, "bob@b.example");
+    EXPECT_EQ(found.domain, 3U);
+    EXPECT_EQ(found.source, "2001:db8:1::/48");
+    EXPECT_EQ(found.at, 6);
+    log.take({.what = judge::finding::kind::listed_refused, .recipient = "a@b.example"}, 7);
+    EXPECT_THAT(numbers(log), ElementsAre(2, 3));
+    EXPECT_EQ(log.kept().back().how, outcome::listed_refused);
+}
+
 TEST(events, pass_between_a_shard_and_the_control_thread) {
     constexpr int many = 20'000;
     seen_recipients ring(64);

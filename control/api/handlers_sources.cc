@@ -11,6 +11,7 @@
 #include "control/api/handlers.h"
 #include "control/api/lookups.h"
 #include "control/api/represent_sync.h"
+#include "control/api/scope.h"
 #include "control/api/sources.h"
 #include "control/sources/ldap/settings.h"
 #include "control/sync/service.h"
@@ -176,14 +177,21 @@ problem no_sources() {
     return unavailable("This postern-control runs no syncs.");
 }
 
-answer<sync::directory_source> find_source_by(const directory::reader& in, const std::string& id_or_name) {
+answer<sync::directory_source> find_source_by(const directory::reader& in, const call& of,
+                                              const std::string& id_or_name) {
     std::uint32_t id = 0;
     const char* const end = id_or_name.data() + id_or_name.size();
     const auto parsed = std::from_chars(id_or_name.data(), end, id);
     const bool numeric = parsed.ec == std::errc() && parsed.ptr == end;
-    auto found = numeric ? sync::find_source(in, id) : sync::find_source(in, std::string_view(id_or_name));
+    auto found =
+        numeric ? sync::find_source(in, id) : sync::find_source(in, std::string_view(id_or_name), scope_of(of));
     if (!found) {
         return failure(found);
+    }
+    if (const auto seen =
+            see_organisation(of, found->organisation, "there is no directory source " + std::to_string(found->id));
+        !seen) {
+        return failure(seen);
     }
     return *std::move(found);
 }
@@ -195,6 +203,7 @@ answer<response> list_sources(service& /*with*/, directory::reader& in, call& of
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
     }
+    filter.within = scope_of(of);
     const auto found = sync::list_sources(in, filter, to_directory(page));
     if (!found) {
         return failure(found);
@@ -217,13 +226,18 @@ answer<response> add_source(service& with, directory::writer& in, call& of) {
     members given(*body, "", errors);
     sync::new_source input;
     input.name = given.required_text("name");
-    input.organisation = static_cast<std::uint32_t>(given.number("organisation", 1, max_id32).value_or(1));
+    const auto organisation = given.number("organisation", 1, max_id32);
     source_input read;
     read_source(given, *body, read, errors);
     given.finish();
     if (!errors.empty()) {
         return tl::unexpected(invalid(std::move(errors)));
     }
+    const auto whose = organisation_for(of, organisation, "/organisation");
+    if (!whose) {
+        return failure(whose);
+    }
+    input.organisation = *whose;
     input.set = std::move(read.set);
     input.secret = std::move(read.secret).value_or("");
     input.webhook_secret = std::move(read.webhook_secret).value_or("");
@@ -238,7 +252,7 @@ answer<response> get_source(service& /*with*/, directory::reader& in, call& of) 
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
     }
-    const auto found = find_source_by(in, of.argument(0));
+    const auto found = find_source_by(in, of, of.argument(0));
     if (!found) {
         return failure(found);
     }
@@ -249,7 +263,7 @@ answer<response> edit_source(service& with, directory::writer& in, call& of) {
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
     }
-    const auto present = find_source_by(in, of.argument(0));
+    const auto present = find_source_by(in, of, of.argument(0));
     if (!present) {
         return failure(present);
     }
@@ -290,7 +304,7 @@ answer<response> remove_source(service& /*with*/, directory::writer& in, call& o
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
     }
-    const auto present = find_source_by(in, of.argument(0));
+    const auto present = find_source_by(in, of, of.argument(0));
     if (!present) {
         return failure(present);
     }
@@ -323,7 +337,7 @@ answer<response> test_source(service& with, call& of) {
         if (!in) {
             return failure(in);
         }
-        const auto found = find_source_by(*in, of.argument(0));
+        const auto found = find_source_by(*in, of, of.argument(0));
         if (!found) {
             return failure(found);
         }
@@ -351,6 +365,7 @@ answer<response> test_new_source(service& with, call& of) {
     members given(*body, "", errors);
     sync::source_order order;
     order.name = given.required_text("name");
+    const auto organisation = given.number("organisation", 1, max_id32);
     const object* const settings = member_object(given, *body, "settings");
     const object* const secrets = member_object(given, *body, "secrets");
     if (settings == nullptr && errors.empty()) {
@@ -360,6 +375,11 @@ answer<response> test_new_source(service& with, call& of) {
     if (!errors.empty()) {
         return tl::unexpected(invalid(std::move(errors)));
     }
+    const auto whose = organisation_for(of, organisation, "/organisation");
+    if (!whose) {
+        return failure(whose);
+    }
+    order.organisation = *whose;
     order.settings = boost::json::serialize(*settings);
     order.secret = secrets == nullptr ? std::string() : boost::json::serialize(*secrets);
     return run_test(with, order);

@@ -6,6 +6,7 @@
 #include "control/api/handlers.h"
 #include "control/api/lookups.h"
 #include "control/api/represent_sync.h"
+#include "control/api/scope.h"
 #include "control/api/sources.h"
 #include "control/directory/assertions.h"
 #include "control/sync/restore.h"
@@ -27,18 +28,38 @@ answer<sync::sync_run> sync_argument(const directory::reader& in, const call& of
     if (!found) {
         return failure(found);
     }
+    if (const auto seen = see_organisation(of, found->organisation, "there is no sync " + std::to_string(*id)); !seen) {
+        return failure(seen);
+    }
     return *std::move(found);
 }
 
-answer<std::uint32_t> source_parameter(const directory::reader& in, query& from) {
+answer<std::uint32_t> source_parameter(const directory::reader& in, call& of) {
+    query& from = of.parameters;
     const auto text = from.text("source");
     if (!text) {
         return 0U;
     }
-    const auto found = find_source_by(in, *text);
+    const auto found = find_source_by(in, of, *text);
     if (!found) {
         from.refuse("source", "\"" + *text + "\" is not a directory source");
         return 0U;
+    }
+    return found->id;
+}
+
+/// The id of the sync in the path, if it is in the caller's scope.
+answer<std::uint64_t> seen_sync(const service& with, const call& of) {
+    if (with.syncs == nullptr) {
+        return tl::unexpected(no_sources());
+    }
+    const auto in = with.store.read();
+    if (!in) {
+        return failure(in);
+    }
+    const auto found = sync_argument(*in, of);
+    if (!found) {
+        return failure(found);
     }
     return found->id;
 }
@@ -49,10 +70,7 @@ answer<response> decide(service& with, call& of, const Decide& decide) {
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
     }
-    if (with.syncs == nullptr) {
-        return tl::unexpected(no_sources());
-    }
-    const auto id = id_argument(of, 0, most_id);
+    const auto id = seen_sync(with, of);
     if (!id) {
         return failure(id);
     }
@@ -70,9 +88,30 @@ answer<response> decide(service& with, call& of, const Decide& decide) {
     return json(200, represent(*now));
 }
 
+/// Any source: CSV and manual have histories as well. A directory source may be given by its id.
+template <class Given>
+void read_restored_source(const directory::reader& in, const call& of, Given& given, const std::string& text,
+                          sync::restore_request& out) {
+    if (const auto synced = find_source_by(in, of, text)) {
+        out.source = synced->id;
+        return;
+    }
+    const auto any = directory::find_source(in, std::string_view(text), scope_of(of));
+    if (!any) {
+        given.refuse("source", any.error().kind == directory::error_kind::invalid
+                                   ? "several organisations have a source \"" + text + "\"; give its id"
+                                   : "\"" + text + "\" is not a source");
+    } else if (!scope_of(of).has_organisation(any->organisation)) {
+        // What the operator's own sources assert is in all organisations' domains.
+        given.refuse("source", "\"" + text + "\" is every organisation's; give the organisation instead");
+    } else {
+        out.source = any->id;
+    }
+}
+
 /// `{source | organisation, at}` from a query (`Given` is `query`) or a body (`members`).
 template <class Given>
-answer<sync::restore_request> read_restore(const directory::reader& in, Given& given) {
+answer<sync::restore_request> read_restore(const directory::reader& in, const call& of, Given& given) {
     sync::restore_request out;
     const auto source = given.text("source");
     const auto organisation = given.number("organisation", 1, max_id32);
@@ -80,13 +119,9 @@ answer<sync::restore_request> read_restore(const directory::reader& in, Given& g
     if (source.has_value() == organisation.has_value()) {
         given.refuse("source", "give the source or the organisation whose list is to be restored, one of the two");
     } else if (source) {
-        // Any source: CSV and manual have histories as well.
-        const auto any = directory::find_source(in, std::string_view(*source));
-        if (!any) {
-            given.refuse("source", "\"" + *source + "\" is not a source");
-        } else {
-            out.source = any->id;
-        }
+        read_restored_source(in, of, given, *source, out);
+    } else if (!scope_of(of).has_organisation(static_cast<std::uint32_t>(*organisation))) {
+        given.refuse("organisation", "there is no organisation " + std::to_string(*organisation));
     } else {
         out.organisation = static_cast<std::uint32_t>(*organisation);
     }
@@ -122,7 +157,7 @@ answer<response> begin_sync(service& with, directory::writer& in, call& of) {
             return tl::unexpected(invalid(std::move(errors)));
         }
     }
-    const auto source = find_source_by(in, of.argument(0));
+    const auto source = find_source_by(in, of, of.argument(0));
     if (!source) {
         return failure(source);
     }
@@ -144,7 +179,7 @@ answer<response> list_syncs(service& /*with*/, directory::reader& in, call& of) 
     const page_request page = of.parameters.paging({"-id"});
     sync::run_filter filter;
     filter.organisation = id_parameter(of.parameters, "organisation");
-    const auto source = source_parameter(in, of.parameters);
+    const auto source = source_parameter(in, of);
     if (const auto word = of.parameters.text("state")) {
         filter.state = sync::parse_run_state(*word);
         if (!filter.state) {
@@ -158,6 +193,7 @@ answer<response> list_syncs(service& /*with*/, directory::reader& in, call& of) 
         return failure(source);
     }
     filter.source = *source;
+    filter.within = scope_of(of);
     const auto found = sync::list_runs(in, filter, to_directory(page));
     if (!found) {
         return failure(found);
@@ -188,10 +224,7 @@ answer<response> list_sync_changes(service& with, call& of) {
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
     }
-    if (with.syncs == nullptr) {
-        return tl::unexpected(no_sources());
-    }
-    const auto id = id_argument(of, 0, most_id);
+    const auto id = seen_sync(with, of);
     if (!id) {
         return failure(id);
     }
@@ -207,10 +240,7 @@ answer<response> list_sync_problems(service& with, call& of) {
     if (const auto good = of.parameters.finish(); !good) {
         return failure(good);
     }
-    if (with.syncs == nullptr) {
-        return tl::unexpected(no_sources());
-    }
-    const auto id = id_argument(of, 0, most_id);
+    const auto id = seen_sync(with, of);
     if (!id) {
         return failure(id);
     }
@@ -240,7 +270,7 @@ answer<response> preview_restore(service& with, call& of) {
         if (!in) {
             return failure(in);
         }
-        const auto read = read_restore(*in, of.parameters);
+        const auto read = read_restore(*in, of, of.parameters);
         if (const auto good = of.parameters.finish(); !good) {
             return failure(good);
         }
@@ -263,7 +293,7 @@ answer<response> apply_restore(service& /*with*/, directory::writer& in, call& o
     }
     std::vector<field_error> errors;
     members given(*body, "", errors);
-    const auto request = read_restore(in, given);
+    const auto request = read_restore(in, of, given);
     given.finish();
     if (!errors.empty()) {
         return tl::unexpected(invalid(std::move(errors)));

@@ -80,7 +80,7 @@ struct import_jobs::state {
     void drop_file(held& of);
     void forget(const std::string& id);
     void make_room();
-    void supersede(const std::string& id, const std::string& source);
+    void supersede(const std::string& id, const import_job& by);
     static bool over(const import_job& of);
 };
 
@@ -138,10 +138,11 @@ void import_jobs::state::make_room() {
 }
 
 /// A newer list of the source's makes removals that an older one waits with void.
-void import_jobs::state::supersede(const std::string& id, const std::string& source) {
+void import_jobs::state::supersede(const std::string& id, const import_job& by) {
     for (auto& [each, of] : jobs) {
-        if (each != id && of.job.state == import_state::held && of.job.report && of.job.report->source == source) {
-            of.job.error = "a newer list of " + source + " was imported; its removals were not done";
+        if (each != id && of.job.state == import_state::held && of.job.report &&
+            of.job.report->source == by.report->source && of.job.options.organisation == by.options.organisation) {
+            of.job.error = "a newer list of " + by.report->source + " was imported; its removals were not done";
             finish(of, import_state::cancelled);
         }
     }
@@ -234,7 +235,7 @@ void import_jobs::state::run(const std::string& id, bool apply) {
         }
         finish(of, waits ? import_state::held : of.job.report->applied ? import_state::applied : import_state::refused);
         if (of.job.report->applied) {
-            supersede(id, of.job.report->source);
+            supersede(id, of.job);
         }
         process::log(process::level::info, "import_finished",
                      {{"import", id},

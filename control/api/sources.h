@@ -9,7 +9,8 @@
 namespace postern::api {
 
 /// By id or by name ("ldap:head-office").
-answer<sync::directory_source> find_source_by(const directory::reader& in, const std::string& id_or_name);
+answer<sync::directory_source> find_source_by(const directory::reader& in, const call& of,
+                                              const std::string& id_or_name);
 
 /// 503: the program runs no syncs.
 problem no_sources();

@@ -2,6 +2,7 @@
 
 #include "control/directory/history.h"
 #include "control/directory/rows.h"
+#include "control/directory/scope_sql.h"
 
 namespace postern::directory {
 
@@ -25,7 +26,8 @@ std::uint32_t domain_of(const reader& in, std::uint64_t address) {
 
 result<std::uint32_t> need_source(writer& in, std::string_view name, std::uint32_t organisation) {
     {
-        statement found = in.on().query("SELECT id FROM source WHERE name = ?", name);
+        statement found =
+            in.on().query("SELECT id FROM source WHERE name = ? AND coalesce(organisation, 0) = ?", name, organisation);
         if (found.step()) {
             return found.as<std::uint32_t>(0);
         }
@@ -38,12 +40,24 @@ result<std::uint32_t> need_source(writer& in, std::string_view name, std::uint32
     return or_failure(in, static_cast<std::uint32_t>(in.on().last_id()));
 }
 
-result<source> find_source(const reader& in, std::string_view name) {
-    statement row = in.on().query(std::string(columns) + " WHERE s.name = ?", name);
-    if (!row.step()) {
+result<source> find_source(const reader& in, std::string_view name, const scope& within, std::uint32_t organisation) {
+    // Whoever sees a part of an organisation's addresses sees which of its sources assert them.
+    const bool part = within.reach == reach::domains || within.reach == reach::group;
+    statement rows =
+        in.on().query(std::string(columns) + " WHERE s.name = ?1 AND (s.organisation IS NULL OR (" +
+                          organisation_condition(part ? scope() : within, "s.organisation", "?2") +
+                          " AND (?3 = 0 OR s.organisation = ?3))) ORDER BY s.organisation IS ?4 DESC LIMIT 2",
+                      name, scope_ids(within), part ? within.organisation : 0U, organisation);
+    if (!rows.step()) {
         return nothing_found(in, "there is no source '" + std::string(name) + "'");
     }
-    return read(row);
+    source out = read(rows);
+    if (out.organisation != organisation && rows.step()) {
+        return fail(error_kind::invalid,
+                    "several organisations have a source '" + std::string(name) + "'; name the organisation as well",
+                    "source");
+    }
+    return or_failure(in, std::move(out));
 }
 
 result<page<source>> list_sources(const reader& in, const page_request& at) {

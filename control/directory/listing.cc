@@ -169,7 +169,11 @@ result<rows> find_listed(const reader& in, const mailbox_filter& filter, const s
     of.terms = search_for(filter.search);
     std::uint32_t source = 0;
     if (!filter.source.empty()) {
-        source = find_source_id(in, filter.source);
+        const auto named = find_source_id(in, filter);
+        if (!named) {
+            return tl::unexpected(named.error());
+        }
+        source = *named;
         if (source == 0) {
             return or_failure(in, rows());
         }

@@ -188,7 +188,8 @@ result<std::uint64_t> count_mailboxes(const reader& in, const mailbox_filter& fi
     if (filter.kind || filter.group || filter.hold || filter.valid || is_narrow(filter.within, reach::everything)) {
         return count_some(in, filter);
     }
-    return count_asserted(in, find_source_id(in, filter.source), filter.domain, filter.organisation);
+    const auto source = find_source_id(in, filter);
+    return source ? count_asserted(in, *source, filter.domain, filter.organisation) : tl::unexpected(source.error());
 }
 
 result<page<alias>> list_aliases(const reader& in, const alias_filter& filter, const page_request& at) {

@@ -518,7 +518,22 @@ CREATE TABLE domain_claim(
 CREATE INDEX domain_claim_by_target ON domain_claim(target) WHERE target IS NOT NULL;
 )sql";
 
-constexpr std::array<migration, 7> all = {{
+// Names of sources are unique within their organisation (NULL: the operator's), so that a name doesn't tell of another
+// tenant's. By the way that SQLite gives for a constraint that is to go: a new table takes the old one's place.
+constexpr const char* names_of_sources = R"sql(
+CREATE TABLE source_next(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL CHECK (name <> ''),
+    organisation INTEGER REFERENCES organisation(id),
+    created INTEGER NOT NULL
+) STRICT;
+INSERT INTO source_next(id, name, organisation, created) SELECT id, name, organisation, created FROM source;
+DROP TABLE source;
+ALTER TABLE source_next RENAME TO source;
+CREATE UNIQUE INDEX source_by_name ON source(name, coalesce(organisation, 0));
+)sql";
+
+constexpr std::array<migration, 8> all = {{
     {1, "the model", model},
     {2, "publication", publication},
     {3, "search", search},
@@ -526,6 +541,7 @@ constexpr std::array<migration, 7> all = {{
     {5, "syncs", syncs},
     {6, "lists", lists},
     {7, "tenants", tenants},
+    {8, "names of sources", names_of_sources},
 }};
 
 std::int64_t pragma(connection& on, std::string_view sql) {
@@ -542,13 +558,16 @@ std::span<const migration> migrations() noexcept {
 result<void> migrate(connection& on, int version) {
     const int newest = all.back().version;
     const int wanted = version == 0 ? newest : version;
+    // A table that others refer to can take another's place only without foreign keys, and these can be switched only
+    // outside a transaction; they are checked before the end.
+    on.script("PRAGMA foreign_keys=OFF");
     // IMMEDIATE: of two programs that start at once, the second waits and finds the work done.
     on.script("BEGIN IMMEDIATE");
     const std::int64_t mark = pragma(on, "PRAGMA application_id");
     const std::int64_t found = pragma(on, "PRAGMA user_version");
     const std::int64_t tables = pragma(on, "SELECT count(*) FROM sqlite_schema");
     const auto give_up = [&](std::string text) {
-        on.script("ROLLBACK");
+        on.script("ROLLBACK; PRAGMA foreign_keys=ON");
         return fail(error_kind::failed, std::move(text));
     };
     if (on.failed()) {
@@ -581,7 +600,10 @@ result<void> migrate(connection& on, int version) {
     if (mark != application_id) {
         on.script(("PRAGMA application_id=" + std::to_string(application_id)).c_str());
     }
-    if (!on.script("COMMIT")) {
+    if (found != newest && on.query("PRAGMA foreign_key_check").step()) {
+        return give_up("the directory's rows do not fit together after the migration, which was taken back");
+    }
+    if (!on.script("COMMIT") || !on.script("PRAGMA foreign_keys=ON")) {
         const error cause = on.failure();
         on.clear_failure();
         return give_up(cause.text);

@@ -2,6 +2,8 @@
 
 #include <numeric>
 
+#include "control/directory/assertions.h"
+
 #include "control/directory/scope_sql.h"
 
 namespace postern::directory {
@@ -92,9 +94,13 @@ std::uint64_t count_of(const std::vector<sort>& sorts) noexcept {
                            [](std::uint64_t sum, const sort& each) { return sum + each.addresses; });
 }
 
-std::uint32_t find_source_id(const reader& in, std::string_view name) {
-    statement row = in.on().query("SELECT id FROM source WHERE name = ?", name);
-    return row.step() ? row.as<std::uint32_t>(0) : 0;
+result<std::uint32_t> find_source_id(const reader& in, const mailbox_filter& filter) {
+    const auto found =
+        find_source(in, filter.source, filter.within == nullptr ? scope() : *filter.within, filter.organisation);
+    if (!found && found.error().kind == error_kind::not_found) {
+        return 0U;
+    }
+    return found ? result<std::uint32_t>(found->id) : tl::unexpected(found.error());
 }
 
 result<std::uint64_t> count_asserted(const reader& in, std::uint32_t source, std::uint32_t domain,

@@ -32,7 +32,8 @@ void add_row_scope(conditions& to, const alias_filter& filter, const char* row);
 
 std::uint64_t count_of(const std::vector<sort>& sorts) noexcept;
 
-std::uint32_t find_source_id(const reader& in, std::string_view name);  ///< 0: none
+/// The source that the filter names, 0 without one. `invalid` as `find_source`.
+result<std::uint32_t> find_source_id(const reader& in, const mailbox_filter& filter);
 /// Mailboxes that a source asserts in a domain (0: any) and an organisation (0: any).
 result<std::uint64_t> count_asserted(const reader& in, std::uint32_t source, std::uint32_t domain,
                                      std::uint32_t organisation);

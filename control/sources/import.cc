@@ -154,8 +154,9 @@ std::string source_name(directory::connection& on, const import_options& options
     return name + "/" + (row.step() ? std::string(row.text(0)) : "*");
 }
 
-std::uint32_t source_id(directory::connection& on, const std::string& name) {
-    directory::statement row = on.query("SELECT id FROM source WHERE name = ?", name);
+std::uint32_t source_id(directory::connection& on, const std::string& name, std::uint32_t organisation) {
+    directory::statement row =
+        on.query("SELECT id FROM source WHERE name = ? AND coalesce(organisation, 0) = ?", name, organisation);
     return row.step() ? row.as<std::uint32_t>(0) : 0;
 }
 
@@ -217,7 +218,7 @@ directory::result<import_report> preview_csv(const directory::store& in, const b
     }
     watch.at(import_progress::stage::comparing);
     on.script("BEGIN");
-    const std::uint32_t source = source_id(on, report.source);
+    const std::uint32_t source = source_id(on, report.source, options.organisation);
     rows.compare(source, *layout);
     rows.sample(source);
     const auto judged = ask_guard(directory::borrowed_reader(on), source, in.now(), options, report);

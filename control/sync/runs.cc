@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "control/directory/paging.h"
+#include "control/directory/scope_sql.h"
 #include "control/sync/run_rows.h"
 
 namespace postern::sync {
@@ -95,9 +96,10 @@ directory::result<directory::page<sync_run>> list_runs(const directory::reader& 
     sql += filter.source == 0 ? " AND ?2 = 0" : " AND r.source = ?2";
     sql += filter.organisation == 0 ? " AND ?3 = 0" : " AND s.organisation = ?3";
     sql += !filter.state ? " AND ?4 = 0" : " AND r.state = ?4";
-    statement rows =
-        in.on().query(sql + " ORDER BY r.id DESC LIMIT ?5", cursor->after, filter.source, filter.organisation,
-                      filter.state ? static_cast<int>(*filter.state) : 0, cursor->limit + 1);
+    sql += " AND " + directory::organisation_condition(filter.within, "s.organisation", "?6");
+    statement rows = in.on().query(sql + " ORDER BY r.id DESC LIMIT ?5", cursor->after, filter.source,
+                                   filter.organisation, filter.state ? static_cast<int>(*filter.state) : 0,
+                                   cursor->limit + 1, directory::scope_ids(filter.within));
     directory::page<sync_run> out;
     while (rows.step()) {
         if (out.items.size() == cursor->limit) {

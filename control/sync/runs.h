@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "control/directory/scope.h"
 #include "control/directory/store.h"
 
 namespace postern::sync {
@@ -72,6 +73,7 @@ struct run_filter {
     std::uint32_t source = 0;        ///< 0: any
     std::uint32_t organisation = 0;  ///< 0: any
     std::optional<run_state> state;
+    directory::scope within = {};
 };
 /// Newest first.
 directory::result<directory::page<sync_run>> list_runs(const directory::reader& in, const run_filter& filter,

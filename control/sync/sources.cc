@@ -7,6 +7,7 @@
 #include "control/directory/connection.h"
 #include "control/directory/history.h"
 #include "control/directory/paging.h"
+#include "control/directory/scope_sql.h"
 #include "control/sync/source_check.h"
 #include "control/sync/source_rows.h"
 
@@ -152,12 +153,12 @@ std::string subject(std::string_view name) {
 directory::result<std::uint32_t> need_row(directory::writer& in, const new_source& input) {
     {
         statement taken = in.on().query(
-            "SELECT s.id, coalesce(s.organisation, 0), EXISTS (SELECT 1 FROM sync_source y WHERE y.source = s.id)"
-            " FROM source s WHERE s.name = ?",
-            input.name);
+            "SELECT s.id, EXISTS (SELECT 1 FROM sync_source y WHERE y.source = s.id)"
+            " FROM source s WHERE s.name = ? AND s.organisation = ?",
+            input.name, input.organisation);
         if (taken.step()) {
-            // A source of this name that was removed is taken up again by its own organisation.
-            if (taken.integer(2) != 0 || taken.as<std::uint32_t>(1) != input.organisation) {
+            // A source of this name that was removed is taken up again.
+            if (taken.integer(1) != 0) {
                 return fail(error_kind::conflict, "there is a source '" + input.name + "' already; choose another name",
                             "name");
             }
@@ -306,12 +307,22 @@ directory::result<directory_source> find_source(const directory::reader& in, std
     return read(row);
 }
 
-directory::result<directory_source> find_source(const directory::reader& in, std::string_view name) {
-    statement row = in.on().query(std::string(columns) + " WHERE s.name = ?", name);
-    if (!row.step()) {
+directory::result<directory_source> find_source(const directory::reader& in, std::string_view name,
+                                                const directory::scope& within) {
+    statement rows = in.on().query(std::string(columns) + " WHERE s.name = ? AND " +
+                                       directory::organisation_condition(within, "y.organisation", "?2"),
+                                   name, directory::scope_ids(within));
+    if (!rows.step()) {
         return directory::nothing_found(in, "there is no directory source '" + std::string(name.substr(0, 255)) + "'");
     }
-    return read(row);
+    directory_source out = read(rows);
+    if (rows.step()) {
+        return fail(
+            error_kind::invalid,
+            "several organisations have a directory source '" + std::string(name.substr(0, 255)) + "'; give its id",
+            "source");
+    }
+    return directory::or_failure(in, std::move(out));
 }
 
 directory::result<directory::page<directory_source>> list_sources(const directory::reader& in,
@@ -322,8 +333,9 @@ directory::result<directory::page<directory_source>> list_sources(const director
         return tl::unexpected(cursor.error());
     }
     statement rows = in.on().query(
-        std::string(columns) + " WHERE y.source > ? AND (?2 = 0 OR y.organisation = ?2) ORDER BY y.source LIMIT ?3",
-        cursor->after, filter.organisation, cursor->limit + 1);
+        std::string(columns) + " WHERE y.source > ? AND (?2 = 0 OR y.organisation = ?2) AND " +
+            directory::organisation_condition(filter.within, "y.organisation", "?4") + " ORDER BY y.source LIMIT ?3",
+        cursor->after, filter.organisation, cursor->limit + 1, directory::scope_ids(filter.within));
     directory::page<directory_source> out;
     while (rows.step()) {
         if (out.items.size() == cursor->limit) {

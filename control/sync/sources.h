@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "control/directory/scope.h"
 #include "control/directory/store.h"
 #include "control/sources/connection_test.h"
 #include "control/sources/fetch.h"
@@ -114,7 +115,7 @@ struct directory_source {
 
 struct new_source {
     std::uint32_t organisation = 1;
-    std::string name;  ///< "TYPE:NAME", unique
+    std::string name;  ///< "TYPE:NAME", unique within the organisation
     source_settings set;
     std::string secret;          ///< bind password, client secret; empty: none
     std::string webhook_secret;  ///< signs the webhook's body (HMAC-SHA-256); empty: unsigned
@@ -131,9 +132,12 @@ directory::result<directory_source> change_source(directory::writer& in, const e
 directory::result<void> remove_source(directory::writer& in, std::uint32_t id);
 
 directory::result<directory_source> find_source(const directory::reader& in, std::uint32_t id);
-directory::result<directory_source> find_source(const directory::reader& in, std::string_view name);
+/// The one in the scope. `invalid` (field "source") if several organisations have one of the name.
+directory::result<directory_source> find_source(const directory::reader& in, std::string_view name,
+                                                const directory::scope& within = {});
 struct source_filter {
     std::uint32_t organisation = 0;  ///< 0: any
+    directory::scope within = {};
 };
 /// By id.
 directory::result<directory::page<directory_source>> list_sources(const directory::reader& in,

@@ -61,6 +61,12 @@ struct tenant {
         import = id_of(api.post("/v1/imports?domain=" + domain_name + "&file_name=" + marker + "-file",
                                 "email,first_name\n" + name + "-import@" + domain_name + "," + marker + "\n",
                                 {{"content-type", "text/csv"}}));
+        source = id_of(api.post("/v1/sources",
+                                R"({"name": "test:)" + name + R"(", "organisation": )" + organisation +
+                                    R"(, "settings": {"base": ")" + marker + R"("}})",
+                                why));
+        sync = id_of(api.post("/v1/sources/" + source + "/sync", "{}", why));
+        api.syncs().wait_idle();
     }
 
     std::string token(rig& api, const std::string& name, const std::string& scope) {
@@ -70,7 +76,8 @@ struct tenant {
         return std::string(body_of(made).at("secret").as_string());
     }
 
-    std::string organisation, domain, domain_name, server, group, domain_alias, mailbox, alias, claim, import;
+    std::string organisation, domain, domain_name, server, group, domain_alias, mailbox, alias, claim, import, source,
+        sync;
     std::string admin, of_domain, of_group, token_id, last_token;
 };
 
@@ -119,6 +126,8 @@ std::map<std::string, alternatives> arguments_of(const tenant& of) {
         {"import", {{of.import, "0123456789abcdef"}}},
         {"token", {{of.token_id, "4000000"}}},
         {"domain_claim", {{of.claim, "4000000"}}},
+        {"source", {{of.source, "4000000"}, {"test:zebra", "test:nobody"}}},
+        {"sync", {{of.sync, "4000000"}}},
     };
 }
 
@@ -151,6 +160,11 @@ std::map<std::string, std::string> bodies_of(const tenant& of) {
         {"PATCH /v1/inbound-servers/{inbound_server}", R"({"name": "x"})"},
         {"POST /v1/inbound-servers/{inbound_server}/confirm", R"({"unprobed": true})"},
         {"POST /v1/imports", "email\n" + fresh + "\n"},
+        {"POST /v1/sources", R"({"name": "test:x", "organisation": )" + of.organisation + "}"},
+        {"POST /v1/sources/test", R"({"name": "test:x", "settings": {}, "organisation": )" + of.organisation + "}"},
+        {"PATCH /v1/sources/{source}", R"({"enabled": false})"},
+        {"POST /v1/sources/{source}/sync", "{}"},
+        {"POST /v1/restore", R"({"organisation": )" + of.organisation + R"(, "at": "2026-01-01T00:00:00Z"})"},
         {"POST /v1/tokens", R"({"name": "x", "role": "reader", "organisation": )" + of.organisation + "}"},
     };
 }
@@ -173,6 +187,9 @@ std::vector<std::string> queries_of(const tenant& of) {
             "?subject=domain:" + of.domain_name,
             "?subject=organisation:" + of.organisation,
             "?source=manual",
+            "?source=test:zebra",
+            "?source=test:zebra&at=2100-01-01T00:00:00Z",
+            "?organisation=" + of.organisation + "&at=2100-01-01T00:00:00Z",
             "?parent=" + of.organisation,
             "?apply=true",
             "?apply=true&domain=" + of.domain_name,
@@ -350,6 +367,55 @@ TEST(api_scopes, each_works_on_its_own) {
     EXPECT_EQ(api.get("/v1/history", bearer(lion.of_group)).body.find("a@lion.example"), std::string::npos);
     EXPECT_NE(api.get("/v1/history", bearer(lion.of_group)).body.find("c@lion.example"), std::string::npos);
     EXPECT_EQ(body_of(api.get("/v1/status", bearer(lion.of_group))).at("counts").at("mailboxes").as_int64(), 2);
+}
+
+TEST(api_scopes, an_organisation_keeps_its_own_sources_and_names_them_as_it_likes) {
+    rig api;
+    const tenant lion(api, "lion", "lion");
+    const tenant zebra(api, "zebra", "Marker");
+    api.directory_has.clear();
+    for (const char* const address : {"ada@lion.example", "bob@zebra.example"}) {
+        sources::directory_entry entry;
+        entry.identity = address;
+        entry.name = address;
+        entry.address = address;
+        api.directory_has.push_back(entry);
+    }
+    // The name that the other has already.
+    const response made = api.post("/v1/sources", R"({"name": "test:zebra"})", bearer(lion.admin));
+    ASSERT_EQ(made.status, 201U) << made.body;
+    EXPECT_EQ(std::to_string(body_of(made).at("organisation").as_int64()), lion.organisation);
+    EXPECT_EQ(api.post("/v1/sources", R"({"name": "test:zebra"})", bearer(lion.admin)).status, 409U);
+    const response queued = api.post("/v1/sources/test%3Azebra/sync", "{}", bearer(lion.admin));
+    ASSERT_EQ(queued.status, 202U) << queued.body;
+    api.syncs().wait_idle();
+    const auto run = body_of(api.get(field_of(queued, "Location"), bearer(lion.admin)));
+    EXPECT_EQ(run.at("state").as_string(), "succeeded");
+    EXPECT_EQ(api.get("/v1/mailboxes/ada%40lion.example", bearer(lion.admin)).status, 200U);
+    EXPECT_EQ(api.get("/v1/mailboxes/bob%40zebra.example").status, 404U) << "not its domain";
+    // By name each finds its own; the operator is asked which.
+    EXPECT_EQ(id_of(api.get("/v1/sources/test%3Azebra", bearer(lion.admin))), id_of(made));
+    EXPECT_EQ(id_of(api.get("/v1/sources/test%3Azebra", bearer(zebra.admin))), zebra.source);
+    EXPECT_EQ(api.get("/v1/sources/test%3Azebra").status, 422U);
+    const auto listed = [&](const std::string& query, const std::string& token) {
+        return body_of(api.get("/v1/mailboxes?source=test:zebra" + query, bearer(token))).at("items").as_array().size();
+    };
+    EXPECT_EQ(listed("", lion.admin), 1U);
+    EXPECT_EQ(listed("", lion.of_domain), 1U);
+    EXPECT_EQ(listed("", zebra.admin), 0U);
+    EXPECT_EQ(listed("&organisation=" + lion.organisation, api.admin), 1U);
+    EXPECT_EQ(api.get("/v1/mailboxes?source=test:zebra").status, 422U);
+    // Both have their own in lists, and what was it a minute ago comes back for the one alone.
+    EXPECT_EQ(body_of(api.get("/v1/sources", bearer(lion.admin))).at("items").as_array().size(), 2U);
+    EXPECT_EQ(body_of(api.get("/v1/syncs", bearer(zebra.admin))).at("items").as_array().size(), 1U);
+    const std::string past = R"(, "at": "2026-01-01T00:00:00Z"})";
+    EXPECT_EQ(api.post("/v1/restore", R"({"source": "manual")" + past, bearer(lion.admin)).status, 422U);
+    const response back =
+        api.post("/v1/restore", R"({"organisation": )" + lion.organisation + past, bearer(lion.admin));
+    ASSERT_EQ(back.status, 200U) << back.body;
+    EXPECT_EQ(back.body.find("zebra.example"), std::string::npos) << back.body;
+    EXPECT_EQ(api.get("/v1/mailboxes/ada%40lion.example").status, 404U);
+    EXPECT_EQ(api.get("/v1/mailboxes/zebra-user%40zebra.example").status, 200U);
 }
 
 TEST(api_scopes, a_token_makes_only_tokens_for_as_much_or_less) {

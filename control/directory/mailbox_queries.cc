@@ -13,7 +13,6 @@ namespace postern::directory {
 
 namespace {
 
-constexpr std::array<std::string_view, 6> kind_words = {"user", "shared", "resource", "list", "alias", "unclassified"};
 constexpr std::array<std::string_view, 3> hold_words = {"none", "pinned", "blocked"};
 
 template <class Enum, std::size_t N>
@@ -203,13 +202,6 @@ result<std::uint64_t> count_aliases(const reader& in, const alias_filter& filter
     return sorts ? result<std::uint64_t>(count_of(*sorts)) : tl::unexpected(sorts.error());
 }
 
-std::string_view to_string(recipients::mailbox_kind kind) noexcept {
-    const auto at = static_cast<std::size_t>(kind);
-    return at < kind_words.size() ? kind_words[at] : "unknown";
-}
-std::optional<recipients::mailbox_kind> parse_kind(std::string_view word) noexcept {
-    return parse<recipients::mailbox_kind>(kind_words, word);
-}
 std::string_view to_string(hold hold) noexcept {
     const auto at = static_cast<std::size_t>(hold);
     return at < hold_words.size() ? hold_words[at] : "unknown";

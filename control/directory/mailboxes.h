@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "control/directory/store.h"
-#include "smtp/recipients/domains.h"
+#include "smtp/recipients/kind_words.h"
 
 namespace postern::directory {
 
@@ -125,8 +125,8 @@ result<page<alias>> list_aliases(const reader& in, const alias_filter& filter, c
 /// As above: of a mailbox or for a search.
 result<std::uint64_t> count_aliases(const reader& in, const alias_filter& filter);
 
-std::string_view to_string(recipients::mailbox_kind kind) noexcept;  ///< "user", "shared", …
-std::optional<recipients::mailbox_kind> parse_kind(std::string_view word) noexcept;
+using recipients::parse_kind;
+using recipients::to_string;
 std::string_view to_string(hold hold) noexcept;  ///< "none", "pinned", "blocked"
 std::optional<hold> parse_hold(std::string_view word) noexcept;
 

@@ -533,7 +533,25 @@ ALTER TABLE source_next RENAME TO source;
 CREATE UNIQUE INDEX source_by_name ON source(name, coalesce(organisation, 0));
 )sql";
 
-constexpr std::array<migration, 8> all = {{
+// Pushed lists. push_run: which list a run is. push_source: the last list that was taken of each source; what is not
+// higher is refused. sequence 0: a test run.
+constexpr const char* pushes = R"sql(
+CREATE TABLE push_run(
+    run INTEGER PRIMARY KEY REFERENCES sync_run(id) ON DELETE CASCADE,
+    whole INTEGER NOT NULL,
+    sequence INTEGER NOT NULL
+) STRICT;
+CREATE TABLE push_source(
+    source INTEGER PRIMARY KEY REFERENCES sync_source(source) ON DELETE CASCADE,
+    run INTEGER NOT NULL,
+    whole INTEGER NOT NULL,
+    sequence INTEGER NOT NULL CHECK (sequence > 0),
+    digest TEXT NOT NULL
+) STRICT;
+CREATE INDEX sync_run_by_start ON sync_run(source, started);
+)sql";
+
+constexpr std::array<migration, 9> all = {{
     {1, "the model", model},
     {2, "publication", publication},
     {3, "search", search},
@@ -542,6 +560,7 @@ constexpr std::array<migration, 8> all = {{
     {6, "lists", lists},
     {7, "tenants", tenants},
     {8, "names of sources", names_of_sources},
+    {9, "pushed lists", pushes},
 }};
 
 std::int64_t pragma(connection& on, std::string_view sql) {

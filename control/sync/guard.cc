@@ -56,8 +56,11 @@ guard_verdict judge(const guard_limits& limits, const guard_numbers& numbers) {
         out.end = guard_verdict::end::empty;
         out.additions = false;
         out.removals = false;
-        out.text = "the directory answered, but has no address in this organisation's domains, where it had " +
-                   text(numbers.asserted) + "; nothing was changed. Check base, filter and the account's rights";
+        out.text = (numbers.pushed ? "the list that was pushed has no address in the source's domains, where it had "
+                                   : "the directory answered, but has no address in this organisation's domains, where "
+                                     "it had ") +
+                   text(numbers.asserted) + "; nothing was changed. Check " +
+                   (numbers.pushed ? "what is sent" : "base, filter and the account's rights");
         return out;
     }
     if (numbers.approved) {

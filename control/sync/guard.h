@@ -16,6 +16,7 @@ namespace postern::sync {
 struct guard_numbers {
     bool complete = true;
     bool whole = true;
+    bool pushed = false;         ///< nobody read a directory: other words
     bool approved = false;       ///< by a person: limits don't count
     std::uint64_t staged = 0;    ///< addresses that the fetch gave
     std::uint64_t asserted = 0;  ///< by the source, before

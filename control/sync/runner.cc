@@ -1,13 +1,16 @@
 #include "control/sync/runner.h"
 
 #include <exception>
+#include <filesystem>
 #include <thread>
 
 #include "board/process/log.h"
 #include "control/directory/connection.h"
 #include "control/directory/history.h"
+#include "control/sources/push/fetcher.h"
 #include "control/sync/apply.h"
 #include "control/sync/files.h"
+#include "control/sync/push_rows.h"
 #include "control/sync/source_rows.h"
 #include "control/sync/stage.h"
 
@@ -67,6 +70,10 @@ void runner::run(std::uint64_t id, run_control& control) {
     if (!row) {
         process::log(process::level::error, "sync_lost", {{"run", id}, {"error", row.error().text}});
     }
+    // Once it is staged or over, what was pushed is not needed any more.
+    if (const auto now = load(); now && now->shown.state > run_state::fetching) {
+        remove_push(_options.folder, id);
+    }
 }
 
 directory::result<directory::writer> runner::write(const directory::lease* held, const run_row& row,
@@ -79,6 +86,23 @@ directory::result<directory::writer> runner::write(const directory::lease* held,
             return out;
         }
     }
+}
+
+/// What reads the list that was pushed for this run; `served` becomes what the source may assert.
+tl::expected<std::unique_ptr<sources::fetcher>, std::string> runner::pushed(const directory::reader& in,
+                                                                            const directory_source& source,
+                                                                            std::uint64_t run, served_domains& served) {
+    const auto settings = read_push_settings(source.set.settings);
+    const auto list = find_push_run(in, run);
+    if (!settings || !list) {
+        return tl::unexpected(!settings ? settings.error().text : list.error().text);
+    }
+    const std::string path = push_path(_options.folder, run);
+    if (!std::filesystem::is_regular_file(path)) {
+        return tl::unexpected(std::string("what was pushed is not there any more; push again"));
+    }
+    limit_domains(served, settings->domains);
+    return sources::push::make_fetcher({path, list->whole, std::to_string(list->sequence)});
 }
 
 runner::next runner::fetch(const run_row& row, run_control& control) {
@@ -129,11 +153,19 @@ runner::next runner::fetch(const run_row& row, run_control& control) {
         if (type == _with.types.end()) {
             return fail("this program knows no directory of type '" + found->type + "'");
         }
-        auto made = type->second.make(*order);
-        if (!made) {
-            return fail(made.error());
+        if (found->type == push_type_name) {
+            auto made = pushed(*in, *found, id, *domains);
+            if (!made) {
+                return fail(made.error());
+            }
+            fetcher = *std::move(made);
+        } else {
+            auto made = type->second.make(*order);
+            if (!made) {
+                return fail(made.error());
+            }
+            fetcher = *std::move(made);
         }
-        fetcher = *std::move(made);
         served = *std::move(domains);
         served_digest = digest_of_domains(*in, row.shown.organisation);
         // Changes alone are enough only over what is as the last sync left it.
@@ -218,6 +250,7 @@ directory::result<guard_verdict> runner::change_list(directory::writer& out, con
     guard_numbers numbers;
     numbers.complete = row.complete;
     numbers.whole = run.whole;
+    numbers.pushed = source->type == push_type_name;
     numbers.approved = row.approved;
     numbers.staged = found->staged;
     numbers.asserted = found->asserted;

@@ -15,6 +15,7 @@
 #include "control/sync/notify.h"
 #include "control/sync/run_rows.h"
 #include "control/sync/service.h"
+#include "control/sync/stage.h"
 
 namespace postern::sync {
 
@@ -51,6 +52,9 @@ public:
 private:
     enum class next : std::uint8_t { go_on, leave };
     next fetch(const run_row& row, run_control& control);
+    tl::expected<std::unique_ptr<sources::fetcher>, std::string> pushed(const directory::reader& in,
+                                                                        const directory_source& source,
+                                                                        std::uint64_t run, served_domains& served);
     next compare_and_apply(const run_row& row, run_control& control);
     void publish(const run_row& row, const run_control& control);
     void fail_run(const run_row& row, run_state state, const std::string& reason,

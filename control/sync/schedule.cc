@@ -60,7 +60,7 @@ void service::body::begin_due() {
             return;
         }
         statement rows = in->on().query(
-            "SELECT y.source FROM sync_source y WHERE y.enabled AND y.next_run <= ? AND NOT EXISTS"
+            "SELECT y.source FROM sync_source y WHERE y.enabled AND y.type <> 'push' AND y.next_run <= ? AND NOT EXISTS"
             " (SELECT 1 FROM sync_run r WHERE r.source = y.source AND r.state <= 3) ORDER BY y.next_run LIMIT 100",
             store.now());
         while (rows.step()) {

@@ -58,6 +58,10 @@ directory::result<void> service::body::begin() {
         std::error_code ignored;
         for (const auto& each : std::filesystem::directory_iterator(options.folder, ignored)) {
             const std::string number = each.path().stem().string();
+            if (is_push_on_its_way(number)) {
+                std::filesystem::remove(each.path(), ignored);
+                continue;
+            }
             if (number.empty() || number.find_first_not_of("0123456789") != std::string::npos || number.size() > 18) {
                 continue;
             }
@@ -231,6 +235,7 @@ directory::result<std::unique_ptr<service>> service::start(directory::store& sto
     if (!box) {
         return fail(error_kind::failed, box.error());
     }
+    options.types.emplace(push_type_name, push_type());
     auto made = std::make_unique<body>(store, std::move(options), *std::move(box));
     if (auto begun = made->begin(); !begun) {
         return tl::unexpected(begun.error());
@@ -247,7 +252,7 @@ directory::result<std::uint64_t> service::start_sync(std::uint32_t source, bool 
     if (!in) {
         return tl::unexpected(in.error());
     }
-    auto run = insert_run(*in, source, dry);
+    auto run = queue_sync(*in, source, dry);
     if (!run) {
         return run;
     }
@@ -259,6 +264,11 @@ directory::result<std::uint64_t> service::start_sync(std::uint32_t source, bool 
 }
 
 directory::result<std::uint64_t> service::queue_sync(directory::writer& in, std::uint32_t source, bool dry) {
+    const auto found = find_source(in, source);
+    if (found && found->type == push_type_name) {
+        return fail(error_kind::refused,
+                    found->name + " has no directory to read: its list is pushed, see push (posternctl push)");
+    }
     return insert_run(in, source, dry);
 }
 void service::begin(std::uint64_t run) {

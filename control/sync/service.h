@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "control/directory/store.h"
+#include "control/sync/push.h"
 #include "control/sync/runs.h"
 #include "control/sync/sources.h"
 
@@ -92,6 +93,15 @@ public:
     /// Applies what a held run holds. The run is at work again; see `find_run` for its end.
     directory::result<void> approve(std::uint64_t run, const directory::actor& by);
     directory::result<void> discard(std::uint64_t run, const directory::actor& by);
+
+    /// Takes a pushed list within the caller's transaction; `begin` its run once that is committed, unless it came
+    /// again. The list must have been read through (`sources::push::read_file_lines`).
+    tl::expected<taken_push, push_refusal> take_push(directory::writer& in, const push_order& what) const;
+    /// A whole list from memory: takes it and waits for its end. The run says what was found, applied or held
+    /// (`items` has the diff); still at work: the patience ended.
+    tl::expected<sync_run, push_refusal> push_people(const people_push& what, const directory::actor& by);
+    /// Waits until the run is no more at work; false: not within the patience, or the program ends.
+    bool wait_for_end(std::uint64_t run, std::chrono::milliseconds patience) const;
 
     /// The itemised diff of a run that has come so far, in the order of kind and address. `not_found` when it is no
     /// longer kept.

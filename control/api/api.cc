@@ -9,16 +9,12 @@
 #include "control/api/encode.h"
 #include "control/api/routes.h"
 #include "control/api/scope.h"
-#include "control/directory/changes.h"
-#include "control/directory/idempotency.h"
+#include "control/api/transaction.h"
 #include "control/directory/tokens.h"
 
 namespace postern::api {
 namespace {
 
-constexpr std::chrono::milliseconds writer_patience{25'000};
-constexpr std::chrono::milliseconds in_force_patience{10'000};
-constexpr std::size_t max_key = 200;
 constexpr std::size_t max_reason = 500;
 
 /// The name that a browser on this machine has in `Host`; anything else may be a page elsewhere whose name was made to
@@ -80,12 +76,6 @@ bool weakly_listed(std::string_view list, std::string_view tag) {
     return list == "*" || list.find(tag) != std::string_view::npos;
 }
 
-std::string request_hash(const request& of) {
-    std::string whole(to_string(of.verb));
-    whole += ' ' + of.path + '?' + of.query + '\n' + of.body;
-    return sha256(whole);
-}
-
 }  // namespace
 
 directory::actor actor_of(const call& in) {
@@ -93,12 +83,6 @@ directory::actor actor_of(const call& in) {
     by.who = "token:" + in.asked.caller.name;
     by.why = printable_utf8(in.asked.field("postern-reason").substr(0, max_reason));
     return by;
-}
-
-problem key_used_otherwise() {
-    problem made = invalid("Idempotency-Key", "was used for another request; use a new key for each");
-    made.type = "idempotency-key-reused";
-    return made;
 }
 
 answer<caller> api_application::identify(const request& head, bool page) const {
@@ -191,66 +175,6 @@ admission api_application::admit(request& head) {
     return out;
 }
 
-answer<response> api_application::write(write_handler handler, call& of) {
-    const bool wait = of.parameters.word("wait", {"in_force"}).has_value();
-    const std::string_view key = of.asked.verb == method::post ? of.asked.field("idempotency-key") : std::string_view{};
-    if (key.size() > max_key) {
-        return tl::unexpected(
-            bad_request("The Idempotency-Key is longer than " + std::to_string(max_key) + " octets."));
-    }
-    auto in = _service->store.write(actor_of(of), writer_patience);
-    if (!in) {
-        return failure(in);
-    }
-    const auto token = static_cast<std::uint64_t>(of.asked.caller.token);
-    const std::string hash = key.empty() ? std::string() : request_hash(of.asked);
-    if (!key.empty()) {
-        const auto kept = directory::kept_answer(*in, token, key);
-        if (!kept) {
-            return failure(kept);
-        }
-        if (*kept) {
-            if ((*kept)->request_hash != hash) {
-                return tl::unexpected(key_used_otherwise());
-            }
-            response again;
-            again.status = (*kept)->status;
-            again.content_type = (*kept)->content_type;
-            again.body = (*kept)->body;
-            again.fields.emplace_back("Idempotency-Replayed", "true");
-            return again;
-        }
-    }
-    auto made = handler(*_service, *in, of);
-    if (!made) {
-        return made;
-    }
-    if (!key.empty()) {
-        directory::idempotent_answer answer;
-        answer.request_hash = hash;
-        answer.status = static_cast<std::uint16_t>(made->status);
-        answer.content_type = made->content_type;
-        answer.body = made->body;
-        if (const auto kept = directory::keep_answer(*in, token, key, answer); !kept) {
-            return failure(kept);
-        }
-    }
-    const auto seq = in->commit();
-    if (!seq) {
-        return failure(seq);
-    }
-    if (of.after_commit) {
-        of.after_commit();
-    }
-    made->fields.emplace_back("Postern-Change", std::to_string(*seq));
-    if (wait) {
-        const bool everywhere =
-            _service->publisher.wait_in_force(*seq, in_force_patience) == publish::in_force::everywhere;
-        made->fields.emplace_back("Postern-In-Force", everywhere ? "true" : "false");
-    }
-    return made;
-}
-
 answer<response> api_application::run(request& whole, call& of) {
     const route* const found = match(whole.verb, whole.path).found;
     if (found == nullptr) {
@@ -266,7 +190,8 @@ answer<response> api_application::run(request& whole, call& of) {
         }
         return (*handler)(*_service, *in, of);
     }
-    return write(std::get<write_handler>(found->handler), of);
+    const auto handler = std::get<write_handler>(found->handler);
+    return transact(*_service, of, [&](directory::writer& in) { return handler(*_service, in, of); });
 }
 
 response api_application::handle(request& whole) {

@@ -21,7 +21,6 @@ public:
 private:
     answer<caller> identify(const request& head, bool page) const;
     answer<response> run(request& whole, call& of);
-    answer<response> write(write_handler handler, call& of);
 
     service* _service = nullptr;
 };

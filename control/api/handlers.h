@@ -114,6 +114,11 @@ answer<response> list_source_presets(service&, call&);
 answer<response> test_source(service&, call&);
 answer<response> test_new_source(service&, call&);
 
+// handlers_push.cc
+answer<response> get_push(service&, directory::reader&, call&);
+answer<response> push_whole(service&, call&);
+answer<response> push_changes(service&, call&);
+
 // handlers_syncs.cc
 answer<response> begin_sync(service&, directory::writer&, call&);
 answer<response> list_syncs(service&, directory::reader&, call&);

@@ -106,6 +106,13 @@ object represent(const sync::sync_run& of) {
             {"ended", time_value(of.ended)}};
 }
 
+object represent(const sync::push_state& of) {
+    return {{"sequence", id_or_null(of.sequence)},
+            {"sync", id_or_null(of.run)},
+            {"changes_upon", id_or_null(of.changes.value_or(0))},
+            {"whole_because", text_or_null(of.whole_because)}};
+}
+
 object represent(const sync::diff_item& of) {
     return {{"id", of.id},
             {"what", sync::to_string(of.what)},

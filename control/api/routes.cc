@@ -114,6 +114,9 @@ const auto table = std::to_array<route>({
     {del, "/v1/sources/{source}", admin, none, remove_source, whole},
     {post, "/v1/sources/{source}/test", operates, none, test_source, whole},
     {post, "/v1/sources/{source}/sync", operates, memory, begin_sync, whole},
+    {get, "/v1/sources/{source}/push", reader, none, get_push, whole},
+    {post, "/v1/sources/{source}/push/whole", operates, upload, push_whole, whole},
+    {post, "/v1/sources/{source}/push/changes", operates, upload, push_changes, whole},
     {get, "/v1/syncs", reader, none, list_syncs, whole},
     {get, "/v1/syncs/{sync}", reader, none, get_sync, whole},
     {get, "/v1/syncs/{sync}/changes", reader, none, list_sync_changes, whole},
@@ -166,11 +169,12 @@ bool may_wait(const route& of) {
         return true;
     }
     const auto* const plain = std::get_if<plain_handler>(&of.handler);
-    return plain != nullptr && (*plain == &probe_inbound_server || *plain == &explain || *plain == &get_metrics ||
-                                *plain == &export_mailboxes || *plain == &get_readiness || *plain == &get_what_if ||
-                                *plain == &ask_what_if || *plain == &check_claim || *plain == &check_mx ||
-                                *plain == &test_source || *plain == &test_new_source || *plain == &cancel_sync ||
-                                *plain == &approve_sync || *plain == &discard_sync || *plain == &preview_restore);
+    return plain != nullptr &&
+           (*plain == &probe_inbound_server || *plain == &explain || *plain == &get_metrics ||
+            *plain == &export_mailboxes || *plain == &get_readiness || *plain == &get_what_if ||
+            *plain == &ask_what_if || *plain == &check_claim || *plain == &check_mx || *plain == &push_whole ||
+            *plain == &push_changes || *plain == &test_source || *plain == &test_new_source || *plain == &cancel_sync ||
+            *plain == &approve_sync || *plain == &discard_sync || *plain == &preview_restore);
 }
 
 }  // namespace postern::api

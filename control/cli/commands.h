@@ -14,6 +14,7 @@ void add_list_commands(CLI::App& to, context& with);     ///< mailbox, alias, gr
 void add_import_commands(CLI::App& to, context& with);   ///< import, imports, export
 void add_source_commands(CLI::App& to, context& with);   ///< source
 void add_sync_commands(CLI::App& to, context& with);     ///< sync, restore
+void add_push_commands(CLI::App& to, context& with);     ///< push
 void add_system_commands(CLI::App& to, context& with);   ///< explain, status, token, history, generations
 
 void add_organisation_commands(CLI::App& to, context& with);  ///< organisation

@@ -131,15 +131,16 @@ void show_presets(context& with) {
 }  // namespace
 
 void add_source_commands(CLI::App& to, context& with) {
-    CLI::App* const source =
-        to.add_subcommand("source", "directories (LDAP, Active Directory, Microsoft 365) that lists follow");
+    CLI::App* const source = to.add_subcommand(
+        "source", "directories (LDAP, Active Directory, Microsoft 365) that lists follow, and lists that are pushed");
     source->require_subcommand(1);
     const auto name = std::make_shared<std::string>();
     const auto organisation = std::make_shared<std::uint32_t>(0);
     const char* const name_help = "its name (head-office stands for ldap:head-office) or id";
 
     CLI::App* const add = source->add_subcommand("add", "add a source; its first sync begins at once");
-    add->add_option("NAME", *name, "its name: ldap:NAME or microsoft365:NAME; head-office stands for ldap:head-office")
+    add->add_option("NAME", *name,
+                    "its name: ldap:NAME, microsoft365:NAME or push:NAME; head-office stands for ldap:head-office")
         ->required();
     add->add_option("--organisation", *organisation, "id of the organisation whose domains it feeds");
     const auto added = add_source_options(*add, true);
@@ -152,7 +153,9 @@ void add_source_commands(CLI::App& to, context& with) {
         const object made = with.change("POST", target("/v1/sources"), &body);
         with.show(made, [&] {
             std::cout << text_of(made, "name") << " is added, id " << text_of(made, "id") << '\n'
-                      << (text_of(made, "enabled") == "yes"
+                      << (text_of(made, "type") == "push"
+                              ? "its list is to be pushed: posternctl push whole " + text_of(made, "name") + " FILE"
+                          : text_of(made, "enabled") == "yes"
                               ? "its first sync begins now: posternctl sync list"
                               : "it does not sync by schedule: posternctl sync now " + text_of(made, "name"))
                       << '\n';

@@ -1,25 +1,18 @@
 // posternctl sync and restore: syncs of directory sources, and lists brought back as they were.
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <array>
 #include <boost/json/serialize.hpp>
-#include <chrono>
 #include <iostream>
 #include <memory>
-#include <thread>
 
 #include "control/cli/commands.h"
 #include "control/cli/source_options.h"
+#include "control/cli/sync_output.h"
 
 namespace postern::cli {
 namespace {
 
 using boost::json::array;
 using boost::json::object;
-
-constexpr std::chrono::milliseconds look_again{100};
-constexpr std::size_t shown_items = 50;
-constexpr int most_looks_at_held = 300;  // 30 s: after that a sync is not in force everywhere
 
 struct sync_options {
     std::string name;
@@ -29,91 +22,6 @@ struct sync_options {
     std::size_t limit = 20;
     bool background = false;
 };
-
-target path_of(const std::string& id, const char* rest = "") {
-    return target("/v1/syncs/" + encoded(id) + rest);
-}
-
-std::string count(const object& sync, std::string_view name) {
-    return text_of(object_of(sync, "counts"), name);
-}
-
-void print_sync(const object& sync) {
-    const std::string state = text_of(sync, "state");
-    std::cout << "sync " << text_of(sync, "id") << " of " << text_of(sync, "source_name") << ": " << state
-              << (text_of(sync, "dry") == "yes" ? ", a dry run" : "")
-              << (text_of(sync, "whole") == "yes" ? "" : ", changes only") << '\n';
-    if (!text_of(sync, "fetched").empty()) {
-        std::cout << "read " << count(sync, "read") << " objects, before " << count(sync, "before")
-                  << " addresses: added " << count(sync, "added") << ", removed " << count(sync, "removed")
-                  << ", changed " << count(sync, "changed") << ", moved " << count(sync, "moved") << '\n';
-        for (const auto& [name, words] : {std::pair("left_out", " objects left out"),
-                                          std::pair("foreign", " addresses of domains that are not served here"),
-                                          std::pair("unusable",
-                                                    " addresses that can't be used: posternctl sync "
-                                                    "problems")}) {
-            if (count(sync, name) != "0") {
-                std::cout << count(sync, name) << words << '\n';
-            }
-        }
-    }
-    for (const char* const name : {"reason", "guard"}) {
-        const std::string step = std::string_view(name) == "reason" ? text_of(sync, "step") : std::string();
-        const std::string text = text_of(sync, name);
-        if (!text.empty()) {
-            std::cout << (step.empty() || text.starts_with(step + ": ") ? "" : step + ": ") << text << '\n';
-        }
-    }
-    if (state == "held") {
-        std::cout << "it waits for: posternctl sync approve " << text_of(sync, "id") << ", or discard\n";
-    }
-    if (!text_of(sync, "change").empty()) {
-        std::cout << "change " << text_of(sync, "change")
-                  << (text_of(sync, "in_force").empty() ? "" : ", in force since " + text_of(sync, "in_force")) << '\n';
-    }
-}
-
-void print_changes(const array& rows) {
-    print_table(
-        rows,
-        {{"what", "WHAT"}, {"address", "ADDRESS"}, {"before", "BEFORE"}, {"after", "AFTER"}, {"object", "OBJECT"}});
-}
-
-/// Looks at the sync until it is over, or held and what it did is in force.
-object watch(context& with, const std::string& id) {
-    constexpr std::array<std::string_view, 4> passing{"queued", "fetching", "comparing", "publishing"};
-    int looks = 0;
-    while (true) {
-        object now = with.get(path_of(id));
-        const std::string state = text_of(now, "state");
-        const bool on_its_way = state == "held" && !text_of(now, "change").empty() &&
-                                text_of(now, "in_force").empty() && ++looks < most_looks_at_held;
-        if (!on_its_way && std::find(passing.begin(), passing.end(), state) == passing.end()) {
-            return now;
-        }
-        std::this_thread::sleep_for(look_again);
-    }
-}
-
-/// Shows it; the command fails unless the list is (or would be) what the directory says.
-void finish(context& with, const object& sync, bool with_changes) {
-    with.show(sync, [&] {
-        print_sync(sync);
-        if (with_changes && !text_of(sync, "fetched").empty()) {
-            const array rows = with.list(path_of(text_of(sync, "id"), "/changes"), shown_items + 1);
-            if (!rows.empty()) {
-                print_changes(rows);
-            }
-            if (rows.size() > shown_items) {
-                std::cout << "and more: posternctl sync diff " << text_of(sync, "id") << '\n';
-            }
-        }
-    });
-    const std::string state = text_of(sync, "state");
-    if (state != "succeeded" && state != "previewed") {
-        throw stop{status::refused};
-    }
-}
 
 void begin(context& with, const sync_options& of, bool dry) {
     const object body{{"dry", dry}};
@@ -127,9 +35,9 @@ void begin(context& with, const sync_options& of, bool dry) {
         with.show(queued, [&] { std::cout << "sync " << text_of(queued, "id") << " is queued\n"; });
         return;
     }
-    const object now = watch(with, text_of(queued, "id"));
+    const object now = watch_sync(with, text_of(queued, "id"));
     // A dry run of a directory that can't be read has no changes to show.
-    finish(with, now, dry && text_of(now, "state") == "previewed");
+    finish_sync(with, now, dry && text_of(now, "state") == "previewed");
 }
 
 void list_syncs(context& with, const sync_options& of) {
@@ -148,9 +56,9 @@ void list_syncs(context& with, const sync_options& of) {
                                            : text_of(sync, "whole") == "yes" ? "whole"
                                                                              : "changes"},
                                   {"started", text_of(sync, "started")},
-                                  {"added", count(sync, "added")},
-                                  {"removed", count(sync, "removed")},
-                                  {"changed", count(sync, "changed")},
+                                  {"added", sync_count(sync, "added")},
+                                  {"removed", sync_count(sync, "removed")},
+                                  {"changed", sync_count(sync, "changed")},
                                   {"note", guard.empty() ? text_of(sync, "reason") : guard}});
         }
         print_table(flat, {{"id", "ID"},
@@ -209,8 +117,8 @@ void add_decision(CLI::App& sync, context& with, const char* word, const char* h
     CLI::App* const command = sync.add_subcommand(word, help);
     command->add_option("ID", *id, "the sync's id")->required();
     command->callback([&with, id, action = std::string(word)] {
-        with.act("POST", path_of(*id, ("/" + action).c_str()));
-        const object now = watch(with, *id);
+        with.act("POST", sync_path(*id, ("/" + action).c_str()));
+        const object now = watch_sync(with, *id);
         const std::string state = text_of(now, "state");
         with.show(now, [&] { print_sync(now); });
         const bool good = action == "approve" ? state == "succeeded" : state == "cancelled" || state == "discarded";
@@ -244,7 +152,7 @@ void add_sync_commands(CLI::App& to, context& with) {
     CLI::App* const show = sync->add_subcommand("show", "show a sync");
     show->add_option("ID", of->name, "its id")->required();
     show->callback([&with, of] {
-        const object found = with.get(path_of(of->name));
+        const object found = with.get(sync_path(of->name));
         with.show(found, [&] { print_sync(found); });
     });
 
@@ -254,7 +162,7 @@ void add_sync_commands(CLI::App& to, context& with) {
     diff->add_option("--what", of->what, "only added, removed, changed, reassigned or moved");
     diff->add_option("--limit", *shown, "at most so many; 0: all")->capture_default_str();
     diff->callback([&with, of, shown] {
-        const array rows = with.list(path_of(of->name, "/changes").add_if("what", of->what), *shown);
+        const array rows = with.list(sync_path(of->name, "/changes").add_if("what", of->what), *shown);
         with.show(rows, [&] { print_changes(rows); });
     });
 
@@ -262,7 +170,7 @@ void add_sync_commands(CLI::App& to, context& with) {
     problems->add_option("ID", of->name, "its id")->required();
     problems->add_option("--limit", *shown, "at most so many; 0: all")->capture_default_str();
     problems->callback([&with, of, shown] {
-        const array rows = with.list(path_of(of->name, "/problems"), *shown);
+        const array rows = with.list(sync_path(of->name, "/problems"), *shown);
         with.show(rows, [&] {
             print_table(rows, {{"address", "ADDRESS"}, {"reason", "REASON"}, {"object", "OBJECT"}});
         });

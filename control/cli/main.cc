@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
     cli::add_import_commands(program, with);
     cli::add_source_commands(program, with);
     cli::add_sync_commands(program, with);
+    cli::add_push_commands(program, with);
     cli::add_billing_commands(program, with);
     cli::add_system_commands(program, with);
 

@@ -78,6 +78,8 @@ constexpr std::array options{
     option{"--whole-every", settings, "whole_every_hours", form::number, "hours; the whole is read at least so often"},
     option{"--persist", settings, "persist", form::yes_no,
            "stay connected, and sync when the directory tells of a change"},
+    option{"--domain", settings, "domains", form::list, "push: domain whose addresses it asserts; none: all"},
+    option{"--pushes-per-hour", settings, "pushes_per_hour", form::number, "push: lists taken in an hour; 0: no limit"},
     option{"--enabled", "", "enabled", form::yes_no, "sync by schedule"},
     option{"--every", "", "interval_minutes", form::number, "minutes between syncs"},
     option{"--grace", "", "grace_seconds", form::number, "seconds that an address stays good after a sync took it"},
@@ -154,9 +156,9 @@ boost::json::value value_of(const option& of, const std::vector<std::string>& gi
 
 }  // namespace
 
-std::string full_source_name(const std::string& name) {
+std::string full_source_name(const std::string& name, const std::string& type) {
     const bool number = name.find_first_not_of("0123456789") == std::string::npos;
-    return number || name.find(':') != std::string::npos ? name : "ldap:" + name;
+    return number || name.find(':') != std::string::npos ? name : type + ":" + name;
 }
 
 std::shared_ptr<given_options> add_source_options(CLI::App& to, bool everything) {

@@ -10,8 +10,8 @@
 
 namespace postern::cli {
 
-/// "head-office" is short for "ldap:head-office"; a number is an id.
-std::string full_source_name(const std::string& name);
+/// "head-office" is short for "ldap:head-office" (or another `type`); a number is an id.
+std::string full_source_name(const std::string& name, const std::string& type = "ldap");
 
 /// What was given, by option.
 using given_options = std::map<std::string, std::vector<std::string>>;

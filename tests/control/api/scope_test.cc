@@ -164,6 +164,8 @@ std::map<std::string, std::string> bodies_of(const tenant& of) {
         {"POST /v1/sources/test", R"({"name": "test:x", "settings": {}, "organisation": )" + of.organisation + "}"},
         {"PATCH /v1/sources/{source}", R"({"enabled": false})"},
         {"POST /v1/sources/{source}/sync", "{}"},
+        {"POST /v1/sources/{source}/push/whole", "{\"address\": \"" + fresh + "\"}\n{\"end\": 1}\n"},
+        {"POST /v1/sources/{source}/push/changes", "{\"address\": \"" + fresh + "\"}\n{\"end\": 1}\n"},
         {"POST /v1/restore", R"({"organisation": )" + of.organisation + R"(, "at": "2026-01-01T00:00:00Z"})"},
         {"POST /v1/tokens", R"({"name": "x", "role": "reader", "organisation": )" + of.organisation + "}"},
     };
@@ -237,7 +239,8 @@ void walk(rig& api, const tenant& zebra, const std::string& token, const char* w
         const bool upload = each.body == body_kind::upload;
         rig::fields fields = bearer(token);
         if (upload) {
-            fields.emplace_back("content-type", "text/csv");
+            const bool pushed = each.path.find("/push/") != std::string_view::npos;
+            fields.emplace_back("content-type", pushed ? "application/x-ndjson" : "text/csv");
         } else if (each.path == "/v1/mailboxes/paste") {
             fields.emplace_back("content-type", "text/plain");
         }
@@ -273,6 +276,7 @@ void walk(rig& api, const tenant& zebra, const std::string& token, const char* w
             const auto ask = [&](const std::string& argument) {
                 std::string path(each.path);
                 path.replace(open, path.find('}') - open + 1, replaced(argument, "@", "%40"));
+                path += path.ends_with("/push/changes") ? "?base=1" : "";
                 return api.ask(each.verb, path, body, fields);
             };
             const response said = ask(theirs);

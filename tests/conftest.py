@@ -93,6 +93,20 @@ def facts(request):
     return add
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport():
+    """A failure shows what the programs that run meanwhile logged last."""
+    outcome = yield
+    report = outcome.get_result()
+    if not report.failed:
+        return
+    from lib.postern import Program  # noqa: PLC0415: tests/lib is known by now
+
+    for program in Program.launched:
+        if program.running or report.when == "setup":
+            report.sections.append((f"last of {program.log_file}", program.log_text()[-4000:]))
+
+
 def pytest_terminal_summary(terminalreporter, config):
     if config.stash[FACTS]:
         terminalreporter.section(f"measured ({'full' if config.getoption('--full') else 'small'} size)")

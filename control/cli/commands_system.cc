@@ -37,8 +37,10 @@ void explain(context& with, const std::string& address, const std::string& at) {
         for (const boost::json::value& each : array_of(found, "edges")) {
             const object& edge = each.as_object();
             const std::string error = text_of(edge, "error");
+            const std::string reply = text_of(edge, "reply");
             std::cout << "edge " << text_of(edge, "edge") << ": "
-                      << (error.empty() ? text_of(edge, "standing") + "; answers " + text_of(edge, "reply") +
+                      << (error.empty() ? text_of(edge, "standing") + "; " +
+                                              (reply.empty() ? "asks the mail server" : "answers " + reply) +
                                               " (generation " + text_of(edge, "generation") + ")"
                                         : error)
                       << '\n';

@@ -300,6 +300,30 @@ void engine::state::clear_on(link& one) {
     flush(one);
 }
 
+namespace {
+
+/// Why a connection that stood never came to be ready.
+std::string words(trouble of, const server_reply& said) {
+    switch (of) {
+        case trouble::closing:
+        case trouble::unavailable:
+        case trouble::early:
+        case trouble::refused:
+            return for_people(said);
+        case trouble::timeout:
+        case trouble::too_slow:
+            return "no answer in time";
+        case trouble::malformed:
+            return "its answer is not SMTP";
+        case trouble::lost:
+        case trouble::ourselves:
+            break;
+    }
+    return "it closed the connection before it was ready";
+}
+
+}  // namespace
+
 /// The connection is of no more use. `text` is the network's word if it never stood.
 void engine::state::link_trouble(link& one, relay::trouble trouble, const server_reply& said, std::string_view text) {
     const std::string host = one.host.host + " port " + std::to_string(one.host.port);
@@ -314,6 +338,9 @@ void engine::state::link_trouble(link& one, relay::trouble trouble, const server
         alarm(
             *one.at, alarm_kind::ourselves,
             "mail server " + host + " is this system itself: " + (text.empty() ? for_people(said) : std::string(text)));
+    } else if (opening) {
+        alarm(*one.at, alarm_kind::out_of_reach,
+              "mail server " + host + " is out of reach: " + (text.empty() ? words(trouble, said) : std::string(text)));
     }
     transaction* const t = one.user;
     if (t == nullptr) {
@@ -410,11 +437,6 @@ void engine::link_opened(link_id id, shard::instant now) {
 void engine::link_failed(link_id id, open_failure why, std::string_view text, shard::instant now) {
     _state->now = now;
     if (link* const one = _state->find(id)) {
-        if (why == open_failure::not_allowed) {
-            _state->alarm(*one->at, alarm_kind::not_allowed,
-                          "mail server " + one->host.host + " port " + std::to_string(one->host.port) +
-                              " is out of reach: " + std::string(text));
-        }
         const relay::trouble trouble = why == open_failure::own_address ? trouble::ourselves : trouble::lost;
         _state->link_trouble(*one, trouble, {}, text);
     }

@@ -23,7 +23,7 @@ namespace postern::relay {
 struct link;
 struct transaction;
 
-enum class alarm_kind : std::uint8_t { refuses_us, ourselves, distrusted, not_allowed };
+enum class alarm_kind : std::uint8_t { refuses_us, ourselves, distrusted, out_of_reach };
 inline constexpr std::size_t alarm_kinds = 4;
 
 /// What this thread knows of a route, for as long as it runs.

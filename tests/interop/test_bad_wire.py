@@ -94,7 +94,7 @@ def test_a_rule_of_the_wire_changes_nothing_that_is_said(rig, name):
     rules, most = RULES[name]
     rig.network.tell("clear")
     # The kernel asks for Postern's Ethernet address only now and then; frames of that are not what the rules are for.
-    rig.network.run("ping", "-q", "-c", "1", "-W", "2", rig.network.ours)
+    rig.network.run("ping", "-q", "-c", "1", "-w", "20", rig.network.ours)
     before = rig.network.tell("counts")
     for rule in rules:
         rig.network.tell(rule)

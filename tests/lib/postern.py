@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import time
+import weakref
 
 from lib.smtp import Place
 
@@ -51,6 +52,7 @@ class Program:
     """One program with a log file. A subclass says its command and when it is ready."""
 
     name = ""
+    launched = weakref.WeakSet()  # all of this test run: a test that fails shows their logs
     start_within = 30
     stop_within = 30
 
@@ -81,6 +83,7 @@ class Program:
     def launch(self):
         """Starts the process and does not wait for it."""
         assert not self.running, f"{self.name} runs already"
+        Program.launched.add(self)
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen([self.program, *self.arguments()], cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=log, env=self.environment())

@@ -454,7 +454,24 @@ TEST(relay_engine, no_host_reached_is_451_4_4_1) {
     EXPECT_EQ(t.event_of(id), std::string("recipient ") + no_server);
     EXPECT_EQ(t.event_of(id), std::string("aborted ") + no_server);
     EXPECT_EQ(t.counts.connections_failed.get(), 1U);
-    EXPECT_TRUE(t.alarms.empty());
+    ASSERT_EQ(t.alarms.size(), 1U);
+    EXPECT_EQ(t.alarms[0].find("3: mail server mx.test port 25 is out of reach: "), 0U) << t.alarms[0];
+}
+
+TEST(relay_engine, a_connection_that_never_comes_to_be_ready_is_told_with_the_reason) {
+    const auto told = [](const std::function<void(engine_rig&, link_id)>& happens) {
+        engine_rig t;
+        t.rcpt(t.begin(one_host()), "alice@example.com");
+        happens(t, t.last_link());
+        return t.alarms.empty() ? std::string() : t.alarms[0].substr(t.alarms[0].rfind("reach: ") + 7);
+    };
+    EXPECT_EQ(told([](engine_rig& t, link_id mx) { t.connected(mx), t.hang_up(mx); }),
+              "it closed the connection before it was ready");
+    EXPECT_EQ(told([](engine_rig& t, link_id mx) { t.connected(mx), t.pass(15s); }), "no answer in time");
+    EXPECT_EQ(told([](engine_rig& t, link_id mx) { t.connected(mx), t.say(mx, "HTTP/1.1 400 Bad\r\n"); }),
+              "its answer is not SMTP");
+    EXPECT_EQ(told([](engine_rig& t, link_id mx) { t.connected(mx), t.say(mx, "421 4.3.2 later\r\n"); }),
+              "421 4.3.2 later");
 }
 
 TEST(relay_engine, connecting_takes_15_seconds_a_host_and_30_in_all) {

@@ -48,5 +48,7 @@ private:
 
 /// What directory sources and their syncs count (metrics_syncs.cc).
 answer<void> add_sync_metrics(const service& with, exposition& out);
+/// What discovery counts, and how it stands (metrics_discovery.cc).
+answer<void> add_discovery_metrics(const service& with, exposition& out);
 
 }  // namespace postern::api

@@ -39,6 +39,14 @@ answer<response> paste_mailboxes(service&, directory::writer&, call&);
 answer<response> put_hold(service&, directory::writer&, call&);
 answer<response> list_billed(service&, directory::reader&, call&);
 
+// handlers_discovery.cc
+answer<response> get_discovery(service&, directory::reader&, call&);
+answer<response> edit_discovery(service&, directory::writer&, call&);
+answer<response> probe_domain(service&, call&);
+answer<response> list_candidates(service&, directory::reader&, call&);
+answer<response> list_refused(service&, directory::reader&, call&);
+answer<response> triage_discovered(service&, directory::writer&, call&);
+
 // handlers_claims.cc
 answer<response> list_claims(service&, directory::reader&, call&);
 answer<response> add_claim(service&, directory::writer&, call&);

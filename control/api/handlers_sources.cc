@@ -10,6 +10,7 @@
 #include "control/api/body.h"
 #include "control/api/handlers.h"
 #include "control/api/lookups.h"
+#include "control/api/notices_body.h"
 #include "control/api/represent_sync.h"
 #include "control/api/scope.h"
 #include "control/api/sources.h"
@@ -24,8 +25,6 @@ using boost::json::object;
 using boost::json::value;
 
 constexpr std::int64_t most_limit = 1'000'000'000;
-constexpr std::size_t longest_url = 2000;
-constexpr std::size_t most_emails = 20;
 
 /// Where in the body the directory's field stands.
 problem source_problem(const directory::error& error) {
@@ -77,23 +76,6 @@ void read_limits(const object& from, sync::guard_limits& to, std::vector<field_e
     percent("added_percent", to.added_percent, 1000);
     count("total_count", to.total_count);
     count("floor", to.floor);
-    given.finish();
-}
-
-void read_notify(const object& from, sync::notices& to, std::vector<field_error>& errors) {
-    members given(from, "/notify", errors);
-    if (given.is_null("webhook")) {
-        given.known("webhook");
-        to.webhook.clear();
-    } else if (auto url = given.text("webhook", longest_url)) {
-        to.webhook = *std::move(url);
-    }
-    if (auto emails = given.texts("emails", most_emails, 320)) {
-        to.emails = *std::move(emails);
-    }
-    to.additions = given.flag("additions").value_or(to.additions);
-    to.changes = given.flag("changes").value_or(to.changes);
-    to.trouble = given.flag("trouble").value_or(to.trouble);
     given.finish();
 }
 

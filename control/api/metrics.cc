@@ -174,6 +174,9 @@ answer<response> get_metrics(service& with, call& of) {
     if (const auto added = add_sync_metrics(with, out); !added) {
         return failure(added);
     }
+    if (const auto added = add_discovery_metrics(with, out); !added) {
+        return failure(added);
+    }
     add_edges(with, status, out);
     response made;
     made.content_type = "text/plain; version=0.0.4; charset=utf-8";

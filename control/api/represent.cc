@@ -1,5 +1,6 @@
 #include "control/api/represent.h"
 
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
@@ -117,6 +118,9 @@ object represent(const directory::mailbox& of) {
     out["hold"] = directory::to_string(of.hold);
     out["valid"] = of.valid;
     out["sources"] = represent(of.sources);
+    out["auto_added"] = std::any_of(of.sources.begin(), of.sources.end(), [](const directory::assertion& each) {
+        return each.source.starts_with("discovery:");
+    });
     array aliases;
     for (const directory::alias& each : of.aliases) {
         aliases.push_back(value(each.address));

@@ -8,6 +8,8 @@
 #include "control/api/times.h"
 #include "control/directory/mailboxes.h"
 
+#include "control/api/notices_body.h"
+
 namespace postern::api {
 namespace {
 
@@ -52,12 +54,7 @@ object represent(const sync::directory_source& of) {
     out["grace_seconds"] = of.set.grace.count();
     out["freshness_seconds"] = of.set.freshness.count();
     out["fallback_to_defer"] = of.set.fallback_to_defer;
-    const sync::notices& notify = of.set.notify;
-    out["notify"] = object{{"webhook", text_or_null(notify.webhook)},
-                           {"emails", texts(notify.emails)},
-                           {"additions", notify.additions},
-                           {"changes", notify.changes},
-                           {"trouble", notify.trouble}};
+    out["notify"] = represent(of.set.notify);
     out["has_secrets"] = of.has_secret;
     out["has_webhook_secret"] = of.has_webhook_secret;
     const sync::source_state& state = of.state;

@@ -49,6 +49,13 @@ const auto table = std::to_array<route>({
 
     {get, "/v1/domains/{domain}/mx", reader, none, check_mx, domain},
 
+    {get, "/v1/domains/{domain}/discovery", reader, none, get_discovery, domain},
+    {patch, "/v1/domains/{domain}/discovery", admin, memory, edit_discovery, domain},
+    {post, "/v1/domains/{domain}/discovery/probe", operates, none, probe_domain, domain},
+    {get, "/v1/domains/{domain}/discovery/candidates", reader, none, list_candidates, domain},
+    {get, "/v1/domains/{domain}/discovery/refused", reader, none, list_refused, domain},
+    {post, "/v1/domains/{domain}/discovery/triage", operates, memory, triage_discovered, domain},
+
     {get, "/v1/domain-claims", reader, none, list_claims, whole},
     {post, "/v1/domain-claims", admin, memory, add_claim, whole},
     {get, "/v1/domain-claims/{domain_claim}", reader, none, get_claim, whole},
@@ -170,11 +177,11 @@ bool may_wait(const route& of) {
     }
     const auto* const plain = std::get_if<plain_handler>(&of.handler);
     return plain != nullptr &&
-           (*plain == &probe_inbound_server || *plain == &explain || *plain == &get_metrics ||
-            *plain == &export_mailboxes || *plain == &get_readiness || *plain == &get_what_if ||
-            *plain == &ask_what_if || *plain == &check_claim || *plain == &check_mx || *plain == &push_whole ||
-            *plain == &push_changes || *plain == &test_source || *plain == &test_new_source || *plain == &cancel_sync ||
-            *plain == &approve_sync || *plain == &discard_sync || *plain == &preview_restore);
+           (*plain == &probe_inbound_server || *plain == &probe_domain || *plain == &explain ||
+            *plain == &get_metrics || *plain == &export_mailboxes || *plain == &get_readiness ||
+            *plain == &get_what_if || *plain == &ask_what_if || *plain == &check_claim || *plain == &check_mx ||
+            *plain == &push_whole || *plain == &push_changes || *plain == &test_source || *plain == &test_new_source ||
+            *plain == &cancel_sync || *plain == &approve_sync || *plain == &discard_sync || *plain == &preview_restore);
 }
 
 }  // namespace postern::api

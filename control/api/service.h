@@ -28,6 +28,10 @@ namespace postern::sync {
 class service;
 }
 
+namespace postern::discovery {
+class service;
+}
+
 namespace postern::api {
 
 class import_jobs;
@@ -46,6 +50,7 @@ struct service {
     const dns::resolver* resolver = nullptr;  ///< null: DNS is not asked
     dns::own_edges own = {};                  ///< where MX records are to lead
     directory::billed_kinds billed = {};
+    discovery::service* discovery = nullptr;  ///< null: nobody asks the mail servers
 };
 
 struct call {

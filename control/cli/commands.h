@@ -19,6 +19,7 @@ void add_system_commands(CLI::App& to, context& with);   ///< explain, status, t
 
 void add_organisation_commands(CLI::App& to, context& with);  ///< organisation
 void add_billing_commands(CLI::App& to, context& with);       ///< billable
+void add_discovery_commands(CLI::App& to, context& with);     ///< discovery
 
 /// `posternctl domain claim`, `mx`.
 void add_claim_commands(CLI::App& domain, context& with);

@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
     cli::add_source_commands(program, with);
     cli::add_sync_commands(program, with);
     cli::add_push_commands(program, with);
+    cli::add_discovery_commands(program, with);
     cli::add_billing_commands(program, with);
     cli::add_system_commands(program, with);
 

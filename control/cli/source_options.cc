@@ -101,23 +101,6 @@ constexpr std::array options{
     option{"--tell-trouble", notify, "trouble", form::yes_no, "tell of trouble, and that it is over"},
 };
 
-std::string read_whole(const std::string& file, bool secret) {
-    std::string content;
-    if (file == "-") {
-        content.assign(std::istreambuf_iterator<char>(std::cin), {});
-    } else {
-        auto read = process::read_file(file, longest_file);
-        if (!read) {
-            context::fail(status::usage, read.error());
-        }
-        content = std::move(*read);
-    }
-    if (secret) {
-        content.erase(content.find_last_not_of("\r\n") + 1);
-    }
-    return content;
-}
-
 boost::json::value value_of(const option& of, const std::vector<std::string>& given) {
     const std::string& last = given.back();
     switch (of.as) {
@@ -155,6 +138,23 @@ boost::json::value value_of(const option& of, const std::vector<std::string>& gi
 }
 
 }  // namespace
+
+std::string read_whole(const std::string& file, bool secret) {
+    std::string content;
+    if (file == "-") {
+        content.assign(std::istreambuf_iterator<char>(std::cin), {});
+    } else {
+        auto read = process::read_file(file, longest_file);
+        if (!read) {
+            context::fail(status::usage, read.error());
+        }
+        content = std::move(*read);
+    }
+    if (secret) {
+        content.erase(content.find_last_not_of("\r\n") + 1);
+    }
+    return content;
+}
 
 std::string full_source_name(const std::string& name, const std::string& type) {
     const bool number = name.find_first_not_of("0123456789") == std::string::npos;

@@ -19,6 +19,10 @@ using given_options = std::map<std::string, std::vector<std::string>>;
 /// `everything` false: only what a test of a connection takes (settings and secrets).
 std::shared_ptr<given_options> add_source_options(CLI::App& to, bool everything);
 
+/// A file's content ("-": the standard input); a secret without the line ends behind it. Ends the command if it can't
+/// be read.
+std::string read_whole(const std::string& file, bool secret);
+
 /// The body's members: {"enabled": …, "settings": {…}, "secrets": {…}, …}; reads the files that are named ("-": the
 /// standard input), and ends the command with what is wrong.
 boost::json::object source_body(const given_options& from);

@@ -17,8 +17,8 @@
 #include "control/daemon/ldap_type.h"
 #include "control/daemon/microsoft365_type.h"
 #include "control/daemon/privileges.h"
-#include "control/directory/domains.h"
 #include "control/directory/store.h"
+#include "control/discovery/service.h"
 #include "control/recent/collector.h"
 #include "control/sync/service.h"
 
@@ -41,35 +41,12 @@ int cannot_start(const std::string& reason) {
     return refused;
 }
 
-/// Waits for SIGTERM or SIGINT, which every thread has blocked; meanwhile puts domains whose mode has ended back.
-void wait_for_signal(directory::store& store, const sigset_t& signals) {
-    const timespec pause{30, 0};
-    while (true) {
-        const int got = ::sigtimedwait(&signals, nullptr, &pause);
-        if (got == SIGTERM || got == SIGINT) {
-            process::log(process::level::info, "stopping", {{"signal", got == SIGTERM ? "SIGTERM" : "SIGINT"}});
-            return;
-        }
-        auto in = store.write({"system", "the mode's end date"}, std::chrono::milliseconds(1000));
-        if (!in) {
-            continue;  // an import holds the store: the next turn will do
-        }
-        const auto ended = directory::end_modes(*in);
-        if (!ended) {
-            process::log(process::level::error, "mode_end_failed", {{"error", ended.error().text}});
-            continue;
-        }
-        if (ended->empty()) {
-            continue;
-        }
-        if (const auto done = in->commit(); !done) {
-            process::log(process::level::error, "mode_end_failed", {{"error", done.error().text}});
-            continue;
-        }
-        for (const directory::domain& each : *ended) {
-            process::log(process::level::warn, "mode_ended", {{"domain", each.name}, {"mode", "observe"}});
-        }
+/// Waits for SIGTERM or SIGINT, which every thread has blocked.
+void wait_for_signal(const sigset_t& signals) {
+    int got = 0;
+    while (::sigwait(&signals, &got) != 0 || (got != SIGTERM && got != SIGINT)) {
     }
+    process::log(process::level::info, "stopping", {{"signal", got == SIGTERM ? "SIGTERM" : "SIGINT"}});
 }
 
 /// Directory sources and their syncs, wired to the publisher and the operator's egress policy.
@@ -128,10 +105,6 @@ int run(const daemon::configuration& settings) {
     if (!recent) {
         process::log(process::level::error, "recent_recipients_not_kept", {{"reason", recent.error().text}});
     }
-    std::optional<recent::collector> collector;
-    if (recent) {
-        collector.emplace(**recent, settings.publish.edges);
-    }
     const auto syncs = start_syncs(settings, **store, **publisher);
     if (!syncs) {
         return cannot_start(syncs.error().text);
@@ -141,6 +114,16 @@ int run(const daemon::configuration& settings) {
     probe::prober prober(std::move(probing));
     const dns::resolver resolver(settings.resolver);
     const api::daily_probes daily(**store, prober);
+    recent::recent_store* const seen = recent ? recent->get() : nullptr;
+    discovery::service_options discovering;
+    discovering.billed_at_once = settings.billed.has(recipients::mailbox_kind::unclassified);
+    discovery::service discovery(**store, prober, **syncs, seen, discovering);
+    std::vector<recent::consumer*> takers;
+    if (seen != nullptr) {
+        takers.push_back(seen);
+    }
+    takers.push_back(&discovery);
+    const recent::collector collector(std::move(takers), settings.publish.edges);
     api::service service{**store,
                          **publisher,
                          **imports,
@@ -148,11 +131,12 @@ int run(const daemon::configuration& settings) {
                          settings.publish.edges,
                          (*store)->now(),
                          [&server] { return (*server)->counters(); },
-                         recent ? recent->get() : nullptr,
+                         seen,
                          syncs->get(),
                          &resolver,
                          settings.own,
-                         settings.billed};
+                         settings.billed,
+                         &discovery};
     application.attach(service);
     (*server)->start();
     process::log(process::level::info, "started",
@@ -161,7 +145,7 @@ int run(const daemon::configuration& settings) {
                   {"state", settings.state},
                   {"edges", settings.publish.edges.size()}});
     process::notify_service_manager("READY=1");
-    wait_for_signal(**store, signals);
+    wait_for_signal(signals);
     process::notify_service_manager("STOPPING=1");
     (*syncs)->end_tests();
     (*server)->stop(stop_grace);

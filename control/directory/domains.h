@@ -4,6 +4,7 @@
 // alias has no addresses, mode or settings of its own: its target's count.
 #pragma once
 
+#include <functional>
 #include <optional>
 
 #include "control/directory/store.h"
@@ -60,8 +61,11 @@ result<domain> change_domain(writer& in, std::uint32_t id, const domain_change& 
 /// Changes the mode. `enforce` is refused on a list without a valid address. `until` counts for `discover` (30 days
 /// unless given) and `defer` (3 days unless given) and is refused otherwise.
 result<domain> set_mode(writer& in, std::uint32_t id, recipients::mode mode, std::optional<timestamp> until = {});
-/// Puts every domain whose mode has ended by `in.now()` back to `observe`; answers which, for the alarm.
-result<std::vector<domain>> end_modes(writer& in);
+/// Whether the mode of any domain has ended by then.
+result<bool> modes_end(const reader& in, timestamp now);
+/// Puts every domain whose mode has ended by `in.now()` into the mode that `next` says (null: `observe`), which is
+/// given the domain as it was; answers which, for the alarm.
+result<std::vector<domain>> end_modes(writer& in, const std::function<recipients::mode(const domain&)>& next = {});
 
 /// Removes a domain or an alias. A domain with addresses or aliases only if `with_addresses`, then with all of them.
 result<void> remove_domain(writer& in, std::uint32_t id, bool with_addresses);

@@ -78,10 +78,10 @@ std::int64_t insert_row(writer& in, const place& at, std::int64_t mailbox, recip
     return in.on().last_id();
 }
 
-void assert_new(writer& in, std::int64_t row, const place& at) {
-    in.on().run("INSERT INTO assertion(address, source, since) VALUES (?, ?, ?)", row, manual_source, in.now());
+void assert_new(writer& in, std::int64_t row, const place& at, std::uint32_t source = manual_source) {
+    in.on().run("INSERT INTO assertion(address, source, since) VALUES (?, ?, ?)", row, source, in.now());
     settle(in, row, true);
-    record(in, "added", "address:" + at.text(), at.domain, "", address_json(in, row), manual_source);
+    record(in, "added", "address:" + at.text(), at.domain, "", address_json(in, row), source);
 }
 
 result<std::int64_t> insert_alias(writer& in, std::int64_t mailbox, std::uint32_t organisation,
@@ -194,7 +194,7 @@ result<mailbox> add_mailbox(writer& in, const new_mailbox& input) {
     const std::int64_t row = insert_row(in, *at, 0, input.kind);
     in.on().run("UPDATE address SET first_name = ?, last_name = ?, grp = nullif(?, 0), internal_only = ? WHERE id = ?",
                 input.first_name, input.last_name, *group, input.internal_only, row);
-    assert_new(in, row, *at);
+    assert_new(in, row, *at, input.source);
     for (const std::string& address : input.aliases) {
         if (auto added = insert_alias(in, row, at->organisation, address, "aliases"); !added) {
             return tl::unexpected(added.error());

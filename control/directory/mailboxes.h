@@ -2,7 +2,7 @@
 //
 // Each is one row of the same table, so an address exists once. It is valid while any source asserts it or a person
 // has pinned it, unless it is blocked; and for its source's grace after a sync took it. What these functions add is
-// asserted by the source "manual".
+// asserted by the source "manual" unless another is named.
 // An entry that nothing asserts goes away, unless it is pinned or blocked or has aliases that stay.
 #pragma once
 
@@ -63,6 +63,7 @@ struct new_mailbox {
     recipients::mailbox_kind kind = recipients::mailbox_kind::user;  ///< not `alias`
     bool internal_only = false;
     std::vector<std::string> aliases;  ///< whole addresses, in any served domain of the same organisation
+    std::uint32_t source = 1;          ///< who asserts the mailbox; aliases are always asserted by "manual"
 };
 result<mailbox> add_mailbox(writer& in, const new_mailbox& input);
 

@@ -88,7 +88,14 @@ result<domain> set_mode(writer& in, std::uint32_t id, recipients::mode mode, std
     return put_mode(in, *found, mode, end);
 }
 
-result<std::vector<domain>> end_modes(writer& in) {
+result<bool> modes_end(const reader& in, timestamp now) {
+    statement row =
+        in.on().query("SELECT EXISTS (SELECT 1 FROM domain WHERE mode_until <> 0 AND mode_until <= ?)", now);
+    const bool some = row.step() && row.integer(0) != 0;
+    return or_failure(in, some);
+}
+
+result<std::vector<domain>> end_modes(writer& in, const std::function<recipients::mode(const domain&)>& next) {
     std::vector<domain> ended;
     {
         statement rows =
@@ -97,12 +104,12 @@ result<std::vector<domain>> end_modes(writer& in) {
             ended.push_back(read_domain(rows));
         }
     }
-    for (domain& next : ended) {
-        auto put = put_mode(in, next, recipients::mode::observe, 0);
+    for (domain& each : ended) {
+        auto put = put_mode(in, each, next ? next(each) : recipients::mode::observe, 0);
         if (!put) {
             return tl::unexpected(put.error());
         }
-        next = std::move(*put);
+        each = std::move(*put);
     }
     return or_failure(in, std::move(ended));
 }

@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "control/directory/schema_discovery.h"
+
 namespace postern::directory {
 
 namespace {
@@ -551,7 +553,7 @@ CREATE TABLE push_source(
 CREATE INDEX sync_run_by_start ON sync_run(source, started);
 )sql";
 
-constexpr std::array<migration, 9> all = {{
+const std::array<migration, 10> all = {{
     {1, "the model", model},
     {2, "publication", publication},
     {3, "search", search},
@@ -561,6 +563,7 @@ constexpr std::array<migration, 9> all = {{
     {7, "tenants", tenants},
     {8, "names of sources", names_of_sources},
     {9, "pushed lists", pushes},
+    {10, "discovery", discovery_schema},
 }};
 
 std::int64_t pragma(connection& on, std::string_view sql) {

@@ -114,15 +114,23 @@ std::string random_recipient(const std::string& domain) {
     return local + "@" + domain;
 }
 
+/// A time, and perhaps a flag that makes it come sooner.
+struct deadline {
+    clock::time_point at;
+    const std::atomic<bool>* stop = nullptr;
+    bool stopped() const { return stop != nullptr && stop->load(); }
+};
+
 /// Waits for the events until `until`; false at the deadline.
-bool wait_for(int fd, short events, clock::time_point until) {
+bool wait_for(int fd, short events, const deadline& until) {
+    const long long slice = until.stop == nullptr ? 60'000 : 200;
     while (true) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - clock::now()).count();
-        if (left <= 0) {
+        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until.at - clock::now()).count();
+        if (left <= 0 || until.stopped()) {
             return false;
         }
         pollfd waited{fd, events, 0};
-        const int ready = ::poll(&waited, 1, static_cast<int>(std::min<long long>(left, 60'000)));
+        const int ready = ::poll(&waited, 1, static_cast<int>(std::min<long long>(left, slice)));
         if (ready > 0) {
             return true;
         }
@@ -132,7 +140,7 @@ bool wait_for(int fd, short events, clock::time_point until) {
     }
 }
 
-tl::expected<process::descriptor, std::string> connect_to(const addrinfo& to, clock::time_point until) {
+tl::expected<process::descriptor, std::string> connect_to(const addrinfo& to, const deadline& until) {
     process::descriptor socket(::socket(to.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket) {
         return tl::unexpected(std::generic_category().message(errno));
@@ -155,7 +163,7 @@ tl::expected<process::descriptor, std::string> connect_to(const addrinfo& to, cl
 }
 
 /// Moves octets between the socket and the dialogue until it is done.
-void converse(int fd, dialogue& with, clock::time_point until) {
+void converse(int fd, dialogue& with, const deadline& until) {
     std::array<char, 4096> block{};
     while (!with.done()) {
         std::string out = with.take_output();
@@ -213,8 +221,8 @@ tl::expected<own_listener, std::string> parse_listener(const std::string& text) 
 
 prober::prober(prober_options options) : _options(std::move(options)) {}
 
-host_finding prober::run_host(const recipients::mail_host& host, const std::string& recipient) const {
-    const clock::time_point until = clock::now() + _options.host_timeout;
+host_finding prober::run_host(const recipients::mail_host& host, const question& asked) const {
+    const deadline until{clock::now() + _options.host_timeout, asked.stop};
     host_finding out;
     out.host = host;
     addrinfo hints{};
@@ -254,7 +262,7 @@ host_finding prober::run_host(const recipients::mail_host& host, const std::stri
             error += (error.empty() ? "" : "; ") + process::egress_refusal(address);
             continue;
         }
-        auto connected = connect_to(*each, std::min(until, clock::now() + _options.connect_timeout));
+        auto connected = connect_to(*each, {std::min(until.at, clock::now() + _options.connect_timeout), asked.stop});
         const std::string where = address + " port " + std::to_string(host.port);
         if (connected) {
             socket = std::move(*connected);
@@ -267,9 +275,9 @@ host_finding prober::run_host(const recipients::mail_host& host, const std::stri
         out.steps.push_back({"connect", outcome::bad, error});
         return out;
     }
-    dialogue_options questions{_options.helo, recipient, _options.own_names, {}, {}};
-    const std::string domain = recipient.substr(recipient.rfind('@'));
-    if (!domain.ends_with(".invalid")) {
+    dialogue_options questions{_options.helo, asked.recipient, _options.own_names, {}, {}};
+    const std::string domain = asked.recipient.substr(asked.recipient.rfind('@'));
+    if (asked.must_work && !domain.ends_with(".invalid")) {
         questions.postmaster = "postmaster" + domain;
         questions.abuse = "abuse" + domain;
     }
@@ -289,7 +297,7 @@ finding prober::run(const std::vector<recipients::mail_host>& hosts, const std::
     finding out;
     out.recipient = random_recipient(domain);
     for (const recipients::mail_host& host : hosts) {
-        host_finding found = run_host(host, out.recipient);
+        host_finding found = run_host(host, {out.recipient});
         out.usable = out.usable || found.usable;
         out.loops = out.loops || found.loops;
         out.catch_all = out.catch_all || found.catch_all.value_or(false);
@@ -297,6 +305,27 @@ finding prober::run(const std::vector<recipients::mail_host>& hosts, const std::
     }
     out.usable = out.usable && !out.loops;
     return out;
+}
+
+recipient_finding prober::ask(const std::vector<recipients::mail_host>& hosts, const std::string& recipient,
+                              const std::atomic<bool>& stop) const {
+    recipient_finding out;
+    out.recipient = recipient;
+    for (const recipients::mail_host& host : hosts) {
+        const host_finding found = run_host(host, {recipient, false, &stop});
+        out.loops = out.loops || found.loops;
+        out.accepted = out.accepted || found.catch_all == true;
+        out.refused = out.refused || found.catch_all == false;
+        if (!found.catch_all && out.trouble.empty() && !found.steps.empty()) {
+            out.trouble = found.steps.back().name + ": " + found.steps.back().detail;
+        }
+    }
+    return out;
+}
+
+recipient_finding prober::ask_random(const std::vector<recipients::mail_host>& hosts, const std::string& domain,
+                                     const std::atomic<bool>& stop) const {
+    return ask(hosts, random_recipient(domain), stop);
 }
 
 }  // namespace postern::probe

@@ -4,6 +4,7 @@
 // Blocking, with a deadline for each host; any thread.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -55,6 +56,15 @@ struct finding {
     std::vector<host_finding> hosts;
 };
 
+/// What the hosts say of one recipient. Neither accepted nor refused: no finding (a 4xx, nobody answered).
+struct recipient_finding {
+    std::string recipient;  ///< that was asked for
+    bool accepted = false;  ///< by one host at least
+    bool refused = false;   ///< by one host at least, for good
+    bool loops = false;     ///< a host is one of us
+    std::string trouble;    ///< without a finding: why, in words
+};
+
 class prober {
 public:
     explicit prober(prober_options options);
@@ -62,8 +72,20 @@ public:
     /// name of RFC 2606's `invalid`.
     finding run(const std::vector<recipients::mail_host>& hosts, const std::string& domain) const;
 
+    /// Asks for one recipient alone: null sender, RCPT, RSET, QUIT. Ends soon after `stop` is set.
+    recipient_finding ask(const std::vector<recipients::mail_host>& hosts, const std::string& recipient,
+                          const std::atomic<bool>& stop) const;
+    /// The same for a random recipient of the domain: accepted is catch-all.
+    recipient_finding ask_random(const std::vector<recipients::mail_host>& hosts, const std::string& domain,
+                                 const std::atomic<bool>& stop) const;
+
 private:
-    host_finding run_host(const recipients::mail_host& host, const std::string& recipient) const;
+    struct question {
+        std::string recipient;
+        bool must_work = true;  ///< ask for postmaster and abuse, too
+        const std::atomic<bool>* stop = nullptr;
+    };
+    host_finding run_host(const recipients::mail_host& host, const question& asked) const;
     prober_options _options;
 };
 

@@ -1,5 +1,6 @@
 #include "control/recent/collector.h"
 
+#include <algorithm>
 #include <atomic>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
@@ -23,6 +24,7 @@ using publish::client_error;
 using publish::edge_client;
 
 constexpr std::uint64_t at_once = 2'000;
+constexpr std::size_t longest_why = 200;
 
 std::uint64_t number_of(const json::object& from, std::string_view name) {
     const json::value* const found = from.if_contains(name);
@@ -36,6 +38,13 @@ std::string text_of(const json::object& from, std::string_view name) {
     return found != nullptr && found->is_string() ? std::string(found->get_string()) : std::string();
 }
 
+/// 16 hexadecimal digits, or nothing.
+std::string hash_of(const json::object& from) {
+    std::string out = text_of(from, "sender");
+    const bool good = out.size() == 16 && out.find_first_not_of("0123456789abcdef") == std::string::npos;
+    return good ? out : std::string();
+}
+
 /// What an edge says is bounded again: it is another process.
 std::optional<sighting> read_sighting(const json::value& event) {
     if (!event.is_object()) {
@@ -45,31 +54,44 @@ std::optional<sighting> read_sighting(const json::value& event) {
     sighting out;
     out.address = text_of(of, "address");
     const std::uint64_t domain = number_of(of, "domain");
-    if (out.address.empty() || out.address.size() > 254 || domain == 0 || domain > 0xffff'ffffU) {
+    out.number = number_of(of, "number");
+    if (out.address.empty() || out.address.size() > 254 || domain == 0 || domain > 0xffff'ffffU || out.number == 0) {
         return std::nullopt;
     }
     out.domain = static_cast<std::uint32_t>(domain);
     out.how = parse_outcome(text_of(of, "outcome"));
     out.at = static_cast<timestamp>(number_of(of, "at"));
     out.source = text_of(of, "source").substr(0, 64);
+    if (is_finding(out.how)) {
+        out.sender = hash_of(of);
+        out.judged_by = text_of(of, "judged_by").substr(0, 32);
+        out.why = text_of(of, "why").substr(0, longest_why);
+    }
     return out;
 }
 
 }  // namespace
 
 struct collector::state {
-    state(recent_store& the_store, const collector_options& the_options) : into(the_store), options(the_options) {}
+    state(std::vector<consumer*> takers, const collector_options& the_options)
+        : into(std::move(takers)), options(the_options) {}
 
+    /// How far one edge's events are taken.
+    struct progress {
+        std::string run;
+        std::vector<std::uint64_t> positions;  ///< of each consumer
+        std::uint64_t least() const { return positions.empty() ? 0 : *std::ranges::min_element(positions); }
+    };
     void run(const publish::edge_address& edge);
     /// One question; whether there is more.
-    directory::result<bool> ask(edge_client& client, const publish::edge_address& edge, std::string& run,
-                                std::uint64_t& position);
+    directory::result<bool> ask(edge_client& client, const publish::edge_address& edge, progress& at);
+    directory::result<void> hand_out(const batch& told, progress& at);
     void pause(std::chrono::milliseconds most) {
         std::unique_lock hold(mutex);
         changed.wait_for(hold, most, [this] { return stop.load(); });
     }
 
-    recent_store& into;
+    std::vector<consumer*> into;
     collector_options options;
     std::atomic<bool> stop{false};
     std::mutex mutex;
@@ -77,30 +99,55 @@ struct collector::state {
     std::vector<std::thread> threads;
 };
 
-directory::result<bool> collector::state::ask(edge_client& client, const publish::edge_address& edge, std::string& run,
-                                              std::uint64_t& position) {
+/// To each consumer what it has not had yet.
+directory::result<void> collector::state::hand_out(const batch& told, progress& at) {
+    for (std::size_t i = 0; i < into.size(); ++i) {
+        std::uint64_t& position = at.positions.at(i);
+        if (position >= told.last) {
+            continue;
+        }
+        directory::result<void> taken;
+        if (told.sightings.empty() || told.sightings.front().number > position) {
+            taken = into.at(i)->take(told);
+        } else {
+            batch rest = told;
+            std::erase_if(rest.sightings, [&](const sighting& each) { return each.number <= position; });
+            taken = into.at(i)->take(rest);
+        }
+        if (!taken) {
+            return taken;
+        }
+        position = told.last;
+    }
+    return {};
+}
+
+directory::result<bool> collector::state::ask(edge_client& client, const publish::edge_address& edge, progress& at) {
     const auto unexpected = [](std::string text) {
         return directory::fail(directory::error_kind::failed, std::move(text));
     };
+    const std::uint64_t position = at.least();
     const auto said = client.ask("events " + std::to_string(position) + " " + std::to_string(at_once));
     if (!said) {
         return unexpected(said.error().text);
     }
     const std::string its_run = text_of(*said, "run");
-    if (its_run != run) {
-        run = its_run;
-        auto known = into.position(edge.name, run);
-        if (!known) {
-            return tl::unexpected(known.error());
+    if (its_run != at.run) {
+        at = {its_run, {}};
+        for (consumer* const each : into) {
+            const auto known = each->position(edge.name, its_run);
+            if (!known) {
+                return tl::unexpected(known.error());
+            }
+            at.positions.push_back(*known);
         }
-        if (position != *known) {
-            position = *known;  // another start of the edge, or our first question: ask again from there
-            return true;
+        if (position != at.least()) {
+            return true;  // another start of the edge, or our first question: ask again from there
         }
     }
     batch told;
     told.edge = edge.name;
-    told.run = run;
+    told.run = its_run;
     told.last = position;
     told.overwritten = number_of(*said, "overwritten");
     told.missed = number_of(*said, "missed");
@@ -119,19 +166,17 @@ directory::result<bool> collector::state::ask(edge_client& client, const publish
     if (told.last == position) {
         return false;
     }
-    if (const auto taken = into.take(told); !taken) {
+    if (const auto taken = hand_out(told, at); !taken) {
         return tl::unexpected(taken.error());
     }
-    position = told.last;
-    if (const auto done = client.ask("events ack " + std::to_string(position)); !done) {
+    if (const auto done = client.ask("events ack " + std::to_string(told.last)); !done) {
         return unexpected(done.error().text);
     }
     return events->get_array().size() >= at_once;
 }
 
 void collector::state::run(const publish::edge_address& edge) {
-    std::string run;
-    std::uint64_t position = 0;
+    progress at;
     std::string last_error;
     while (!stop.load()) {
         auto client = edge_client::connect(edge.socket, options.patience, stop);
@@ -140,7 +185,7 @@ void collector::state::run(const publish::edge_address& edge) {
             more = directory::fail(directory::error_kind::failed, client.error().text);
         }
         while (more && !stop.load()) {
-            more = ask(*client, edge, run, position);
+            more = ask(*client, edge, at);
             if (more) {
                 last_error.clear();
                 if (!*more) {
@@ -155,14 +200,14 @@ void collector::state::run(const publish::edge_address& edge) {
             last_error = more.error().text;
             process::log(process::level::warn, "edge_events_not_fetched", {{"edge", edge.name}, {"error", last_error}});
         }
-        run.clear();
-        position = 0;
+        at = {};
         pause(options.every * 5);
     }
 }
 
-collector::collector(recent_store& into, std::vector<publish::edge_address> edges, const collector_options& options)
-    : _state(std::make_unique<state>(into, options)) {
+collector::collector(std::vector<consumer*> into, std::vector<publish::edge_address> edges,
+                     const collector_options& options)
+    : _state(std::make_unique<state>(std::move(into), options)) {
     for (publish::edge_address& each : edges) {
         _state->threads.emplace_back([of = _state.get(), edge = std::move(each)] { of->run(edge); });
     }

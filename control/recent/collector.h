@@ -1,4 +1,4 @@
-// Fetches the edges' events (docs/edge-socket.md) into the recent store, and acknowledges what is safely there.
+// Fetches the edges' events (docs/edge-socket.md) for who takes them, and acknowledges what is safe with all of these.
 //
 // One thread for each edge, so an edge that hangs holds up no other; none of this is in the mail path, and an edge that
 // can't be reached is simply asked again.
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "control/publish/publisher.h"
-#include "control/recent/recent_store.h"
+#include "control/recent/events.h"
 
 namespace postern::recent {
 
@@ -20,8 +20,9 @@ struct collector_options {
 
 class collector {
 public:
-    /// `into` must outlive it.
-    collector(recent_store& into, std::vector<publish::edge_address> edges, const collector_options& options = {});
+    /// They must outlive it; the first one takes a batch first.
+    collector(std::vector<consumer*> into, std::vector<publish::edge_address> edges,
+              const collector_options& options = {});
     ~collector();  ///< stops and joins
     collector(const collector&) = delete;
     collector& operator=(const collector&) = delete;

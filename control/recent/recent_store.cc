@@ -21,9 +21,6 @@ using directory::statement;
 constexpr unsigned cache_kib = 16'384;
 constexpr int format = 1;
 
-constexpr std::array<std::string_view, outcomes> words = {"listed",   "would_reject", "refused_behind",
-                                                          "deferred", "rejected",     "unknown"};
-
 constexpr const char* model = R"sql(
 CREATE TABLE recipient(
     domain INTEGER NOT NULL,
@@ -121,20 +118,6 @@ result<T> value_of(const connection& on, T value) {
 }
 
 }  // namespace
-
-std::string_view to_string(outcome how) noexcept {
-    const auto at = static_cast<std::size_t>(how);
-    return at < words.size() ? words.at(at) : words.back();
-}
-
-outcome parse_outcome(std::string_view word) noexcept {
-    for (std::size_t i = 0; i < words.size(); ++i) {
-        if (words.at(i) == word) {
-            return static_cast<outcome>(i);
-        }
-    }
-    return outcome::unknown;
-}
 
 std::uint64_t seen_address::times() const noexcept {
     return std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
@@ -254,8 +237,10 @@ result<void> recent_store::take(const batch& told) {
     on.script("BEGIN IMMEDIATE");
     timestamp newest = 0;
     for (const sighting& one : told.sightings) {
-        _state->add(one);
-        newest = std::max(newest, one.at);
+        if (!is_finding(one.how)) {
+            _state->add(one);
+            newest = std::max(newest, one.at);
+        }
     }
     if (newest != 0) {
         _state->make_room(newest);

@@ -8,53 +8,12 @@
 
 #include <array>
 #include <chrono>
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <string>
-#include <string_view>
-#include <vector>
 
-#include "control/directory/error.h"
-#include "control/directory/store.h"
+#include "control/recent/events.h"
 
 namespace postern::recent {
-
-using directory::result;
-using directory::timestamp;
-
-/// As the edge tells it (docs/edge-socket.md). The numbers are the file's.
-enum class outcome : std::uint8_t {
-    listed = 0,          ///< on the list
-    would_reject = 1,    ///< not on the list, passed, and the mail server accepted it
-    refused_behind = 2,  ///< not on the list, passed, and the mail server refused it, too
-    deferred = 3,        ///< not on the list, 450 4.1.1
-    rejected = 4,        ///< not on the list, 550 5.1.1
-    unknown = 5,         ///< not on the list, answered for another reason
-};
-inline constexpr std::size_t outcomes = 6;
-std::string_view to_string(outcome how) noexcept;
-/// A word that is none is `unknown`.
-outcome parse_outcome(std::string_view word) noexcept;
-
-/// One event of an edge.
-struct sighting {
-    std::uint32_t domain = 0;
-    std::string address;  ///< normal form
-    outcome how = outcome::unknown;
-    timestamp at = 0;
-    std::string source;  ///< the client's network
-};
-
-/// What one edge told in one answer.
-struct batch {
-    std::string edge;
-    std::string run;                ///< of the edge: numbers begin anew with each
-    std::uint64_t last = 0;         ///< number of the last of `sightings`
-    std::uint64_t overwritten = 0;  ///< at the edge, since its start
-    std::uint64_t missed = 0;
-    std::vector<sighting> sightings;
-};
 
 struct seen_address {
     std::uint32_t domain = 0;
@@ -79,16 +38,15 @@ struct recent_options {
     std::chrono::hours keep{24 * 30};
 };
 
-class recent_store {
+class recent_store final : public consumer {
 public:
     /// Opens or creates the file at `path`; one that can't be used is replaced (and that is logged).
     static result<std::unique_ptr<recent_store>> open(const std::string& path, const recent_options& options = {});
-    ~recent_store();
+    ~recent_store() override;
 
-    /// The last number that was taken of this edge's run; 0: none.
-    result<std::uint64_t> position(std::string_view edge, std::string_view run);
-    /// Takes a batch, whole or not at all: afterwards the edge may forget it.
-    result<void> take(const batch& told);
+    result<std::uint64_t> position(std::string_view edge, std::string_view run) override;
+    /// Findings are not kept here.
+    result<void> take(const batch& told) override;
 
     /// Every address of the domain that was seen since then, until `see` answers false; in no order.
     result<void> each(std::uint32_t domain, timestamp since, const std::function<bool(const seen_address&)>& see) const;

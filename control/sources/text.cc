@@ -24,6 +24,24 @@ bool has_control_character(std::string_view text) noexcept {
     return std::any_of(text.begin(), text.end(), is_control);
 }
 
+std::string joined_lines(const std::vector<std::string>& lines) {
+    std::string out;
+    for (const std::string& each : lines) {
+        out += (out.empty() ? "" : "\n") + each;
+    }
+    return out;
+}
+
+std::vector<std::string> lines_of(std::string_view text) {
+    std::vector<std::string> out;
+    while (!text.empty()) {
+        const std::string_view line = text.substr(0, text.find('\n'));
+        text.remove_prefix(std::min(text.size(), line.size() + 1));
+        out.emplace_back(line);
+    }
+    return out;
+}
+
 std::string one_line(std::string_view text) {
     std::size_t size = std::min(text.size(), longest_line);
     while (size < text.size() && size != 0 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace postern::sources {
 
@@ -27,6 +28,10 @@ constexpr bool same(std::string_view a, std::string_view b) noexcept {
 std::string trimmed(std::string_view text);
 
 bool has_control_character(std::string_view text) noexcept;
+
+/// Texts without line ends as lines of one text, and back.
+std::string joined_lines(const std::vector<std::string>& lines);
+std::vector<std::string> lines_of(std::string_view text);
 
 /// What a server says as one line of at most 200 octets, cut between characters, control characters as spaces.
 std::string one_line(std::string_view text);

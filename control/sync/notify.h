@@ -1,5 +1,5 @@
-// Notices about syncs by webhook and e-mail, from a thread of their own: a sync never waits for one. Private to this
-// folder.
+// Notices by webhook and e-mail, from a thread of their own: a sync never waits for one. Others give theirs to
+// `service::tell`; the rest is private to this folder.
 //
 // A notice is tried up to five times with growing pauses; the queue is bounded, and what does not fit is dropped and
 // counted. A webhook is a POST of JSON; with a secret it carries `Postern-Signature: t=UNIX,v1=HEX`, the HMAC-SHA-256
@@ -21,8 +21,8 @@
 namespace postern::sync {
 
 struct notice {
-    std::string event;  ///< "sync_changed", "sync_held", "sync_partial", "sync_failed", "sync_recovered", …
-    std::string source;
+    std::string event;   ///< "sync_changed", "sync_held", "sync_partial", "sync_failed", "sync_recovered", …
+    std::string source;  ///< "ldap:NAME", "discovery:DOMAIN"
     std::uint32_t organisation = 0;
     std::uint64_t run = 0;  ///< 0: of none
     std::string text;       ///< in words

@@ -367,6 +367,10 @@ void service::look_again() {
     _body->changed.notify_all();
 }
 
+void service::tell(const notice& what, const notices& to, const std::string& webhook_secret) {
+    _body->tell.tell(what, to, webhook_secret);
+}
+
 void service::tick() {
     _body->tick();
 }

@@ -28,6 +28,8 @@ struct mail_settings {
     std::string helo;
 };
 
+struct notice;  // notify.h
+
 struct service_options {
     std::string folder;    ///< for staged syncs and their diffs; made (0700) if it is not there
     std::string key_file;  ///< of secret_box; made if it is not there
@@ -115,6 +117,9 @@ public:
     directory::result<sources::test_report> test(const source_order& order) const;
     /// Ends the tests that run and lets no other begin: before what calls `test` is stopped.
     void end_tests();
+
+    /// Puts a notice on its way, as those of syncs go (notify.h).
+    void tell(const notice& what, const notices& to, const std::string& webhook_secret);
 
     /// After a source was added, changed or removed (and committed): looks at the schedule again.
     void look_again();

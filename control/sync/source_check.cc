@@ -28,6 +28,13 @@ bool is_printable(std::string_view text) {
     return std::ranges::all_of(text, [](char c) { return c > 0x20 && c != 0x7f; });
 }
 
+template <class T>
+bool within(T value, T least, T most) {
+    return value >= least && value <= most;
+}
+
+}  // namespace
+
 directory::result<void> check_notices(const notices& notify) {
     const std::string& url = notify.webhook;
     if (!url.empty() && ((!url.starts_with("https://") && !url.starts_with("http://")) || url.size() > longest_url ||
@@ -51,13 +58,6 @@ directory::result<void> check_notices(const notices& notify) {
     }
     return {};
 }
-
-template <class T>
-bool within(T value, T least, T most) {
-    return value >= least && value <= most;
-}
-
-}  // namespace
 
 directory::result<void> check(const directory::reader& in, const source_settings& set) {
     {

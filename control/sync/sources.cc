@@ -8,6 +8,7 @@
 #include "control/directory/history.h"
 #include "control/directory/paging.h"
 #include "control/directory/scope_sql.h"
+#include "control/sources/text.h"
 #include "control/sync/source_check.h"
 #include "control/sync/source_rows.h"
 
@@ -45,23 +46,6 @@ std::int64_t in_milliseconds(Duration value) {
     return std::chrono::duration_cast<milliseconds>(value).count();
 }
 
-std::vector<std::string> split(std::string_view text) {
-    std::vector<std::string> out;
-    while (!text.empty()) {
-        const std::string_view word = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(text.size(), word.size() + 1));
-        out.emplace_back(word);
-    }
-    return out;
-}
-std::string join(const std::vector<std::string>& words) {
-    std::string out;
-    for (const std::string& each : words) {
-        out += (out.empty() ? "" : "\n") + each;
-    }
-    return out;
-}
-
 directory_source read(const statement& row) {
     directory_source out;
     out.id = row.as<std::uint32_t>(0);
@@ -80,7 +64,7 @@ directory_source read(const statement& row) {
     set.freshness = duration<std::chrono::seconds>(row, 16);
     set.fallback_to_defer = row.integer(17) != 0;
     set.notify.webhook = row.text(18);
-    set.notify.emails = split(row.text(19));
+    set.notify.emails = sources::lines_of(row.text(19));
     set.notify.additions = row.integer(20) != 0;
     set.notify.changes = row.integer(21) != 0;
     set.notify.trouble = row.integer(22) != 0;
@@ -109,7 +93,7 @@ directory::result<void> put(directory::writer& in, std::uint32_t id, const sourc
         set.settings, set.enabled, in_milliseconds(set.interval), set.limits.removed_count, set.limits.removed_percent,
         set.limits.added_count, set.limits.added_percent, set.limits.total_count, set.limits.floor,
         in_milliseconds(set.grace), in_milliseconds(set.freshness), set.fallback_to_defer, set.notify.webhook,
-        join(set.notify.emails), set.notify.additions, set.notify.changes, set.notify.trouble, in.now(), id);
+        sources::joined_lines(set.notify.emails), set.notify.additions, set.notify.changes, set.notify.trouble, in.now(), id);
     return directory::or_failure(in);
 }
 

@@ -74,6 +74,9 @@ struct notices {
     bool trouble = true;              ///< failed, partial, held, out of date; and that it is over
 };
 
+/// Refuses a webhook or an address that can't be told (`invalid`, "webhook" or "emails").
+directory::result<void> check_notices(const notices& notify);
+
 /// What can be edited.
 struct source_settings {
     std::string settings = "{}";        ///< JSON of the type, at most 64 KiB

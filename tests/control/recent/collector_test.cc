@@ -122,13 +122,13 @@ TEST(collector, takes_each_event_once_and_acknowledges_what_is_kept) {
     edge.add("b@x.example");
     const collector_options quick{std::chrono::milliseconds(5), std::chrono::milliseconds(2000)};
     {
-        const collector fetches(*store, {{"edge", folder.file("edge.sock")}}, quick);
+        const collector fetches({store.get()}, {{"edge", folder.file("edge.sock")}}, quick);
         EXPECT_TRUE(eventually([&] { return edge.acknowledged() == 2; }));
         edge.add("a@x.example");
         EXPECT_TRUE(eventually([&] { return edge.acknowledged() == 3; }));
     }
     {
-        const collector again(*store, {{"edge", folder.file("edge.sock")}}, quick);
+        const collector again({store.get()}, {{"edge", folder.file("edge.sock")}}, quick);
         edge.add("c@x.example");
         EXPECT_TRUE(eventually([&] { return edge.acknowledged() == 4; }));
         EXPECT_EQ(need(store->counts()).events, 4U) << "none twice, though the collector is another";
@@ -143,7 +143,7 @@ TEST(collector, takes_each_event_once_and_acknowledges_what_is_kept) {
 TEST(collector, ends_at_once_while_no_edge_answers) {
     const directory::temporary_folder folder;
     const auto store = need(recent_store::open(folder.file("recent.db")));
-    const collector waits(*store, {{"edge", folder.file("nobody.sock")}});
+    const collector waits({store.get()}, {{"edge", folder.file("nobody.sock")}});
 }
 
 }  // namespace

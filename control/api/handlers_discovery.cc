@@ -33,7 +33,7 @@ object represent(const service& with, const discovery::domain_state& of) {
     out["days"] = of.set.days;
     out["ends_in"] = directory::to_string(of.set.ends_in);
     out["billed"] = with.billed.has(recipients::mailbox_kind::unclassified) ? "at_once" : "after_triage";
-    out["notify"] = represent(of.set.notify);
+    out["notify"] = api::represent(of.set.notify);
     out["has_webhook_secret"] = of.has_webhook_secret;
     out["probe"] = object{{"at", time_value(of.probe.asked)},
                           {"due", time_value(of.probe.due)},

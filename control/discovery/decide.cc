@@ -117,6 +117,9 @@ result<std::optional<happening>> decide_base(directory::writer& in, const domain
 }
 
 result<bool> review(directory::writer& in, const domain_state& of, std::vector<happening>& into, std::size_t limit) {
+    if (of.now != standing::running) {
+        return true;
+    }
     std::vector<std::string> locals;
     {
         statement rows = in.on().query(

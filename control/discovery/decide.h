@@ -35,7 +35,7 @@ result<std::optional<happening>> decide(directory::writer& in, const domain_stat
 result<std::optional<happening>> decide_base(directory::writer& in, const domain_state& of, candidate& one,
                                              bool accepted);
 
-/// Decides all that wait, at most `limit`; whether all were looked at.
+/// Decides all that wait, at most `limit`, if discovery is at work; whether all were looked at.
 result<bool> review(directory::writer& in, const domain_state& of, std::vector<happening>& into, std::size_t limit);
 
 /// The mail server refuses a listed address (5.1.1): discovery's assertion ends, the others' are flagged.

@@ -226,7 +226,7 @@ void service::body::review_due() {
         const auto of = find_state(*in, domain);
         std::vector<happening> all;
         result<bool> whole = true;
-        if (of && of->now == standing::running) {
+        if (of) {
             whole = review(*in, *of, all, moved_at_once);
         }
         if (!of || !whole) {

@@ -46,9 +46,9 @@ struct sighting {
     timestamp at = 0;
     std::string source;  ///< the client's network
     std::uint64_t number = 0;
-    std::string sender;     ///< of a finding: keyed hash, the edge's own; empty: not told
-    std::string judged_by;  ///< of a finding: "checks", "rspamd"
-    std::string why;        ///< of a finding, in words
+    std::string sender = {};     ///< of a finding: keyed hash, the edge's own; empty: not told
+    std::string judged_by = {};  ///< of a finding: "checks", "rspamd"
+    std::string why = {};        ///< of a finding, in words
 };
 
 /// What one edge told in one answer.

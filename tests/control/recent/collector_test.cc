@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "board/process/files.h"
+#include "control/recent/recent_store.h"
 #include "tests/control/directory/open_store.h"
 
 namespace postern::recent {
@@ -138,6 +139,47 @@ TEST(collector, takes_each_event_once_and_acknowledges_what_is_kept) {
     }
     EXPECT_EQ(need(store->counts()).events, 5U);
     EXPECT_EQ(need(store->counts()).addresses, 4U);
+}
+
+/// Takes what it is given, unless it is told to fail.
+class scripted_consumer final : public consumer {
+public:
+    result<std::uint64_t> position(std::string_view /*edge*/, std::string_view /*run*/) override { return kept.load(); }
+    result<void> take(const batch& told) override {
+        if (fails.load()) {
+            return directory::fail(directory::error_kind::busy, "not now");
+        }
+        for (const sighting& each : told.sightings) {
+            twice = twice || each.number <= kept.load();
+        }
+        taken += told.sightings.size();
+        kept = told.last;
+        return {};
+    }
+    std::atomic<bool> fails{false};
+    std::atomic<bool> twice{false};
+    std::atomic<std::uint64_t> taken{0};
+    std::atomic<std::uint64_t> kept{0};
+};
+
+TEST(collector, acknowledges_only_what_all_have_taken_and_gives_none_anything_twice) {
+    const directory::temporary_folder folder;
+    scripted_consumer first;
+    scripted_consumer second;
+    told_edge edge(folder.file("edge.sock"));
+    edge.add("a@x.example");
+    second.fails = true;
+    const collector_options quick{std::chrono::milliseconds(5), std::chrono::milliseconds(2000)};
+    const collector fetches({&first, &second}, {{"edge", folder.file("edge.sock")}}, quick);
+    EXPECT_TRUE(eventually([&] { return first.taken == 1; }));
+    edge.add("b@x.example");
+    EXPECT_TRUE(eventually([&] { return first.taken == 2; })) << "one that fails does not hold up the other";
+    EXPECT_EQ(edge.acknowledged(), 0U);
+    second.fails = false;
+    EXPECT_TRUE(eventually([&] { return edge.acknowledged() == 2; }));
+    EXPECT_EQ(first.taken, 2U);
+    EXPECT_EQ(second.taken, 2U);
+    EXPECT_FALSE(first.twice || second.twice);
 }
 
 TEST(collector, ends_at_once_while_no_edge_answers) {

@@ -126,5 +126,15 @@ TEST_F(recent_store_test, a_file_that_is_none_is_begun_anew) {
     EXPECT_EQ(all().size(), 1U);
 }
 
+TEST_F(recent_store_test, findings_about_a_recipient_are_no_recipients) {
+    open();
+    take({seen("a@x.example", now), seen("a@x.example", now, outcome::good_mail),
+          seen("b@x.example", now, outcome::listed_refused)});
+    EXPECT_EQ(all().size(), 1U);
+    EXPECT_EQ(all().at("a@x.example").times(), 1U);
+    EXPECT_EQ(need(store->position("edge", "run")), 3U);
+    EXPECT_EQ(parse_outcome(to_string(outcome::good_mail)), outcome::good_mail);
+}
+
 }  // namespace
 }  // namespace postern::recent

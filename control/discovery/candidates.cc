@@ -161,9 +161,10 @@ result<void> forget_old(directory::writer& in) {
         " coalesce((SELECT days FROM discovery x WHERE x.domain = discovery_candidate.domain), 14)",
         in.now(), day);
     in.on().run("DELETE FROM discovery_candidate WHERE state IN (3, 4) AND last < ?", in.now() - 90 * day);
-    in.on().run("DELETE FROM discovery_candidate WHERE id IN (SELECT c.id FROM discovery_candidate c JOIN domain d ON"
-                " d.id = c.domain WHERE c.state = 2 AND NOT" +
-                std::string(still) + ")");
+    in.on().run(
+        "DELETE FROM discovery_candidate WHERE id IN (SELECT c.id FROM discovery_candidate c JOIN domain d ON"
+        " d.id = c.domain WHERE c.state = 2 AND NOT" +
+        std::string(still) + ")");
     in.on().run("DELETE FROM discovery_refusal WHERE id IN (SELECT r.id FROM discovery_refusal r WHERE NOT" +
                     std::string(in_force) + " OR r.last < ?)",
                 in.now() - 90 * day);

@@ -169,9 +169,10 @@ result<std::vector<letter>> write_digest(directory::writer& in, std::uint32_t do
                 what.left.text + "\n";
     }
     if (what.base_refused.count != 0) {
-        open += count_of(what.base_refused.count, "address", "addresses") +
-                " that mail came for with subaddresses only, and that the mail server refuses as they stand (not added):" +
-                what.base_refused.text + "\n";
+        open +=
+            count_of(what.base_refused.count, "address", "addresses") +
+            " that mail came for with subaddresses only, and that the mail server refuses as they stand (not added):" +
+            what.base_refused.text + "\n";
     }
     if (what.refused.count != 0) {
         open += count_of(what.refused.count, "discovered address", "discovered addresses") +
@@ -183,8 +184,7 @@ result<std::vector<letter>> write_digest(directory::writer& in, std::uint32_t do
                 what.flagged.text + "\n";
     }
     if (!open.empty()) {
-        if (const auto done =
-                put(told_as::changes, "discovery_to_decide", 0, "To look at in " + name + ":\n" + open);
+        if (const auto done = put(told_as::changes, "discovery_to_decide", 0, "To look at in " + name + ":\n" + open);
             !done) {
             return tl::unexpected(done.error());
         }
@@ -198,7 +198,7 @@ result<std::vector<letter>> write_digest(directory::writer& in, std::uint32_t do
 
 std::pair<std::string, std::string> words_of(const probe_effect& of) {
     const std::string& name = of.after.domain.name;
-    if (of.after.now == standing::suspended && of.before.now != standing::suspended) {
+    if (of.suspends) {
         std::string text = "Discovery of " + name + " is " + of.after.text;
         if (of.doubtful != 0) {
             text += ". " + count_of(of.doubtful, "address was", "addresses were") +
@@ -207,7 +207,7 @@ std::pair<std::string, std::string> words_of(const probe_effect& of) {
         }
         return {"discovery_suspended", std::move(text)};
     }
-    if (of.before.now == standing::suspended && of.after.now == standing::running) {
+    if (of.resumes) {
         return {"discovery_resumed",
                 "The mail server of " + name + " refuses a random address now. Discovery is " + of.after.text};
     }
@@ -215,10 +215,11 @@ std::pair<std::string, std::string> words_of(const probe_effect& of) {
 }
 
 std::string words_of(const ended_mode& of) {
-    std::string text = "The mode " + std::string(directory::to_string(of.before.domain.mode)) + " of " +
-                       of.now.name + " has ended: it is in " + std::string(directory::to_string(of.now.mode)) + " now";
+    std::string text = "The mode " + std::string(directory::to_string(of.before.domain.mode)) + " of " + of.now.name +
+                       " has ended: it is in " + std::string(directory::to_string(of.now.mode)) + " now";
     if (of.now.mode == mode::enforce) {
-        return text + ", as was chosen beforehand, and was ready for it: addresses that are not on its list are refused";
+        return text +
+               ", as was chosen beforehand, and was ready for it: addresses that are not on its list are refused";
     }
     if (!of.against.empty()) {
         text += " and not in enforce, which was chosen, because it is not ready: " + joined(of.against);
@@ -233,12 +234,13 @@ std::string words_of_coming_end(const domain_state& of, const std::vector<std::s
         return text + "The domain goes to observe then: nothing is refused, and nothing is added any more";
     }
     if (against.empty()) {
-        return text + "The domain goes to enforce then, as was chosen, for it is ready now: addresses that are not on "
-                      "its list will be refused. To change that: posternctl discovery set " +
+        return text +
+               "The domain goes to enforce then, as was chosen, for it is ready now: addresses that are not on "
+               "its list will be refused. To change that: posternctl discovery set " +
                name + " --ends-in observe";
     }
-    return text + "Enforce was chosen, but as it is now the domain is not ready and would go to observe: " +
-           joined(against);
+    return text +
+           "Enforce was chosen, but as it is now the domain is not ready and would go to observe: " + joined(against);
 }
 
 }  // namespace postern::discovery

@@ -78,7 +78,11 @@ result<std::optional<probe_effect>> keep_probe(directory::writer& in, const doma
     if (!after) {
         return tl::unexpected(after.error());
     }
-    if (after->now == standing::suspended && out.before.now != standing::suspended) {
+    // Asked before `discover` the server may have shown it already: then nobody was told yet.
+    const bool known = out.before.suspended != 0 && out.before.suspended >= out.before.domain.mode_since;
+    out.suspends = after->now == standing::suspended && !known;
+    out.resumes = after->now == standing::running && known;
+    if (out.suspends) {
         // What a server that takes everything has accepted since it was last seen to refuse is evidence of nothing.
         out.doubtful = out.before.probe.takes_any == false ? added_since(in, *after, out.before.probe.found) : 0;
         in.on().run("DELETE FROM discovery_candidate WHERE domain = ? AND state IN (0, 1, 5)", domain);

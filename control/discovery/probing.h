@@ -19,6 +19,8 @@ result<std::vector<std::uint32_t>> due_probes(const directory::reader& in, times
 struct probe_effect {
     domain_state before;
     domain_state after;
+    bool suspends = false;  ///< discovery was not known to be suspended in this mode before
+    bool resumes = false;
     std::uint64_t doubtful = 0;  ///< added since the last probe that found the server refusing strangers
 };
 /// Keeps what `asked`'s server said. Nothing if the domain has another server or mode meanwhile. A catch-all suspends

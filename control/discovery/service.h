@@ -16,14 +16,14 @@
 namespace postern::discovery {
 
 struct service_options {
-    bool billed_at_once = false;                            ///< unclassified mailboxes are billed
+    bool billed_at_once = false;                             ///< unclassified mailboxes are billed
     std::chrono::milliseconds between_digests{10 * 60'000};  ///< of one domain
-    bool scheduled = true;                                  ///< false: only `tick` and `probe_due` do anything (tests)
+    bool scheduled = true;                                   ///< false: only `tick` and `probe_due` do anything (tests)
 };
 
 /// Since the program's start.
 struct totals {
-    std::uint64_t good = 0;       ///< findings that counted as evidence
+    std::uint64_t good = 0;  ///< findings that counted as evidence
     std::uint64_t bad = 0;
     std::uint64_t suspended = 0;  ///< findings of a domain whose server takes any address
     std::uint64_t ignored = 0;

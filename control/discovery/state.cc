@@ -70,12 +70,13 @@ void judge(domain_state& of) {
             "a random recipient";
     } else if (of.probe.takes_any == true) {
         of.now = standing::suspended;
-        of.text = "suspended: the mail server accepts any address (a random one was accepted), so what it accepts "
-                  "proves nothing. " +
-                  std::string(catch_all_remedy) +
-                  " Discovery goes on by itself once the server refuses a random address; it is asked daily, or now by "
-                  "posternctl discovery probe " +
-                  of.domain.name;
+        of.text =
+            "suspended: the mail server accepts any address (a random one was accepted), so what it accepts "
+            "proves nothing. " +
+            std::string(catch_all_remedy) +
+            " Discovery goes on by itself once the server refuses a random address; it is asked daily, or now by "
+            "posternctl discovery probe " +
+            of.domain.name;
     } else if (of.probe.takes_any == false && of.probe.found >= of.domain.mode_since) {
         of.now = standing::running;
         of.text = "at work: an address is added after " + std::to_string(of.set.clean) + " good " +

@@ -10,7 +10,7 @@ namespace postern::discovery {
 
 struct taken {
     std::vector<happening> happenings;
-    std::uint64_t good = 0;       ///< findings that counted
+    std::uint64_t good = 0;  ///< findings that counted
     std::uint64_t bad = 0;
     std::uint64_t suspended = 0;  ///< good, but the domain's mail server takes any address
     std::uint64_t ignored = 0;    ///< not of a domain in `discover`, or no evidence by the address's form

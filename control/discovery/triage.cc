@@ -27,8 +27,8 @@ result<std::string> local_of(const directory::reader& in, const directory::domai
                     "'" + address.substr(0, 320) + "' is not an address: " + std::string(to_string(done.error())),
                     "address");
     }
-    statement named = in.on().query("SELECT 1 FROM domain WHERE name = ? AND coalesce(target, id) = ?", parsed.domain(),
-                                    domain.id);
+    statement named =
+        in.on().query("SELECT 1 FROM domain WHERE name = ? AND coalesce(target, id) = ?", parsed.domain(), domain.id);
     if (!named.step()) {
         return fail(error_kind::invalid, address + " is not of " + domain.name, "address");
     }

@@ -47,6 +47,22 @@ TEST_F(discovered, a_server_that_takes_any_address_suspends_and_says_what_to_do)
     EXPECT_FALSE(found("carol")) << "what came meanwhile counts for nothing";
 }
 
+TEST_F(discovered, a_server_that_was_known_to_take_any_address_suspends_with_an_alarm_all_the_same) {
+    const auto move = [&](mode to) {
+        _now += 1000;
+        writer in = write();
+        need(directory::set_mode(in, domain, to));
+        commit(in);
+    };
+    move(mode::observe);
+    EXPECT_FALSE(probed(takes_any())->suspends) << "there is nothing to suspend";
+    move(mode::discover);
+    EXPECT_EQ(state().now, standing::suspended);
+    EXPECT_TRUE(probed(takes_any())->suspends);
+    EXPECT_FALSE(probed(takes_any())->suspends) << "told once";
+    EXPECT_TRUE(probed(refuses())->resumes);
+}
+
 TEST_F(discovered, no_finding_leaves_discovery_at_work) {
     run();
     _now += day;

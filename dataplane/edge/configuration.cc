@@ -14,6 +14,7 @@
 #include "board/process/files.h"
 #include "board/process/settings.h"
 #include "dataplane/shard/endpoint_text.h"
+#include "smtp/judge/rspamd.h"
 #include "smtp/recipients/address.h"
 
 namespace postern::edge {
@@ -246,6 +247,21 @@ void read_relay(settings_section section, relay::settings& out) {
     section.number<std::uint32_t>("unlisted_per_second", out.limits.unlisted_per_second, 0, 1'000'000);
 }
 
+void read_judge(settings_section section, judge::settings& out) {
+    std::string url;
+    section.text("rspamd", url);
+    if (!url.empty()) {
+        if (auto parsed = judge::rspamd_url(url)) {
+            out.rspamd = std::move(*parsed);
+        } else {
+            section.error("rspamd", parsed.error());
+        }
+    }
+    read_seconds(section, "timeout", out.timeout, 1, 300);
+    section.number<std::size_t>("copy", out.copy, 4'096, 67'108'864);
+    section.number<std::uint32_t>("messages", out.messages, 1, 10'000);
+}
+
 void read_log(settings_section section, configuration& out) {
     constexpr std::array levels{process::level::debug, process::level::info, process::level::warn,
                                 process::level::error};
@@ -305,6 +321,7 @@ tl::expected<configuration, std::vector<std::string>> parse_configuration(std::s
         process::egress_policy egress;
         process::read_egress(root.table("egress"), egress);
         out.relay.may_reach = [egress](const shard::endpoint& to) { return egress.allows(to.address); };
+        read_judge(root.table("judge"), out.judge);
         read_log(root.table("log"), out);
         complete(root, out);
     }

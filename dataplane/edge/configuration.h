@@ -16,6 +16,7 @@
 #include "dataplane/edge/port_configuration.h"
 #include "dataplane/shard/connection_limits.h"
 #include "dataplane/shard/seam.h"
+#include "smtp/judge/settings.h"
 #include "smtp/relay/settings.h"
 #include "smtp/session/settings.h"
 
@@ -39,7 +40,8 @@ struct configuration {
     std::vector<listener_configuration> listeners;
     std::optional<port_configuration> port;  ///< set: transport = "dpdk"
     session::settings session;               ///< complete
-    relay::settings relay;                   ///< complete, but for `shards`, `own_addresses`' real ports, and `alarm`
+    relay::settings relay;  ///< complete, but for `shards`, `own_addresses`' real ports, `alarm` and `judge`
+    judge::settings judge;  ///< complete, but for `alarm`
     std::chrono::seconds drain{60};
     std::uint32_t events = 65'536;  ///< recent recipients kept until control acknowledges them; 0: none
     process::level log_level = process::level::info;

@@ -19,6 +19,8 @@
 
 #include "board/process/log.h"
 #include "board/process/notify.h"
+#include "dataplane/edge/counter_sums.h"
+#include "dataplane/edge/judging.h"
 #include "dataplane/edge/packet_path.h"
 #include "dataplane/edge/port_commands.h"
 #include "dataplane/edge/privileges.h"
@@ -30,6 +32,7 @@
 #include "dataplane/shard/quiescence.h"
 #include "dataplane/sockets/operations.h"
 #include "dataplane/sockets/shard_loop.h"
+#include "smtp/judge/service.h"
 #include "smtp/recipients/address.h"
 #include "smtp/relay/service.h"
 #include "smtp/session/decision.h"
@@ -71,28 +74,6 @@ std::uint32_t random_number() {
     }
     return number;
 }
-
-/// Adds counters up by name: every shard names the same ones in the same order.
-class counter_sums {
-public:
-    void begin() { _at = 0; }
-    void add(std::string_view name, std::uint64_t value) {
-        if (_at == _sums.size()) {
-            _sums.emplace_back(name, 0);
-        }
-        _sums[_at++].second += value;
-    }
-    template <class F>
-    void each(F&& see) const {
-        for (const auto& [name, value] : _sums) {
-            see(name, value);
-        }
-    }
-
-private:
-    std::vector<std::pair<std::string, std::uint64_t>> _sums;
-    std::size_t _at = 0;
-};
 
 std::string_view word(recipients::standing standing) {
     switch (standing) {
@@ -139,8 +120,10 @@ sockets::options options_of(const configuration& settings) {
     return out;
 }
 
-relay::settings relay_settings(const configuration& settings, const std::vector<shard::endpoint>& own) {
+relay::settings relay_settings(const configuration& settings, const std::vector<shard::endpoint>& own,
+                               judge::intake* judge) {
     relay::settings out = settings.relay;
+    out.judge = judge;
     out.own_addresses = own;
     out.alarm = [](std::uint32_t route, std::string_view text) {
         process::log(level::warn, "route_alarm", {{"route", route}, {"reason", text}});
@@ -277,9 +260,10 @@ struct running_edge::state final : process_view {
     }
     explanation explain(const recipients::snapshot* in_force, const std::string& address) const override;
     event_log& events() override {
-        log.collect(unix_milliseconds());
+        collect();
         return log;
     }
+    void collect();
     void collect_again();
     std::optional<port_report> port() const override {
         return port_desk ? std::optional(port_desk->report()) : std::nullopt;
@@ -299,6 +283,7 @@ struct running_edge::state final : process_view {
     const std::vector<shard::endpoint> listens_at;
     shard::connection_limits limits;
     table_holder holder;
+    std::unique_ptr<judge::service> its_judge;
     relay::service relay_service;
     std::vector<std::unique_ptr<shard_worker>> workers;
     asio::io_context context{1};
@@ -320,7 +305,8 @@ running_edge::state::state(configuration the_settings, opened_resources the_open
       listens_at(places_of(settings, the_opened)),
       limits(limits_of(settings)),
       holder(place.state.get(), place.tables.get(), shard::wait_for_readers),
-      relay_service(relay_settings(settings, listens_at)),
+      its_judge(make_judge(settings, place)),
+      relay_service(relay_settings(settings, listens_at, its_judge.get())),
       log(settings.events, name_of_run()),
       server(context, std::move(the_opened.edge_socket), holder, *this) {
     add_workers(std::move(the_opened.listeners), the_opened.port);
@@ -371,6 +357,11 @@ void pin_to_core(const configuration& settings, std::size_t shard) {
 
 void running_edge::state::start() {
     const signals_blocked blocked;
+    if (its_judge) {
+        if (const auto begun = its_judge->start(); !begun) {
+            throw std::runtime_error(begun.error());
+        }
+    }
     if (const auto begun = relay_service.start(); !begun) {
         throw std::runtime_error(begun.error());
     }
@@ -414,6 +405,9 @@ void running_edge::state::end() {
     }
     port_desk.reset();
     relay_service.stop();
+    if (its_judge) {
+        its_judge->stop();
+    }
     // The folder may belong to root; then the next start replaces the stale socket.
     ::unlink(settings.socket.c_str());
 }
@@ -471,11 +465,19 @@ void running_edge::state::release_when_empty() {
     });
 }
 
+void running_edge::state::collect() {
+    const std::int64_t now = unix_milliseconds();
+    log.collect(now);
+    while (std::optional<judge::finding> found = its_judge ? its_judge->next() : std::nullopt) {
+        log.take(std::move(*found), now);
+    }
+}
+
 void running_edge::state::collect_again() {
     collection.expires_after(collect_every);
     collection.async_wait([this](const boost::system::error_code& cancelled) {
         if (!cancelled) {
-            log.collect(unix_milliseconds());
+            collect();
             collect_again();
         }
     });
@@ -518,6 +520,9 @@ void running_edge::state::counters(const std::function<void(std::string_view, st
         port_desk->counters(sink);
     }
     relay_service.counts().each(sink);
+    if (its_judge) {
+        its_judge->counts().each(sink);
+    }
     const table_counters& table = holder.counts();
     sink("table_generation", table.generation.load(std::memory_order_relaxed));
     sink("table_addresses", table.addresses.load(std::memory_order_relaxed));

@@ -18,7 +18,7 @@ public:
                const relay::envelope&) override {
         return false;
     }
-    void recipient(relay::transaction_id, std::string_view, bool) override {}
+    void recipient(relay::transaction_id, std::string_view, const relay::list_word&) override {}
     void data(relay::transaction_id) override {}
     std::size_t room(relay::transaction_id) const override { return 0; }
     std::size_t chunk(relay::transaction_id, std::span<const char>) override { return 0; }

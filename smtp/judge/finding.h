@@ -20,10 +20,10 @@ struct finding {
     finding::kind what = kind::good_mail;
     std::uint32_t domain = 0;  ///< its stable id; of a domain alias its target's
     std::array<std::uint8_t, 16> peer{};
-    std::uint64_t sender = 0;    ///< keyed hash of the sender's normal form; 0: there is none
-    std::string recipient;       ///< as the client gave it
-    std::string_view judged_by;  ///< "checks", "rspamd"; empty: nobody. Of static life
-    std::string why;             ///< printable ASCII, at most `longest_why`; empty: nothing to say
+    std::uint64_t sender = 0;         ///< keyed hash of the sender's normal form; 0: there is none
+    std::string recipient = {};       ///< as the client gave it
+    std::string_view judged_by = {};  ///< "checks", "rspamd"; empty: nobody. Of static life
+    std::string why = {};             ///< printable ASCII, at most `longest_why`; empty: nothing to say
 
     static constexpr std::size_t longest_why = 200;
 };

@@ -1,6 +1,7 @@
 #include "smtp/relay/engine.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "smtp/relay/engine_state.h"
 
@@ -147,8 +148,10 @@ void engine::state::begin(std::size_t shard, std::uint32_t number) {
 }
 
 void engine::state::take_recipient(transaction& t, const to_relay& message) {
-    const char* path = t.from->memory.texts[t.cell].from_shard.data() + message.at;
-    t.recipients.push_back({.path = std::string(path, message.size), .listed = message.flag});
+    const char* const at = t.from->memory.texts[t.cell].from_shard.data() + message.at;
+    recipient_text header;
+    std::memcpy(&header, at, sizeof header);
+    t.recipients.push_back({.path = std::string(at + sizeof header, header.size), .word = header.word});
     mark(t);
 }
 
@@ -304,14 +307,15 @@ bool engine::state::decide(transaction& t, pending_recipient& next) {
         if (&next != &t.recipients.front()) {
             return false;
         }
-        if (t.accepted > 0 && (!next.listed || t.has_unlisted)) {
+        if (t.accepted > 0 && (!next.word.listed || t.has_unlisted)) {
             return answer(make_reply(452, "4.5.3", "This recipient needs a transaction of its own"));
         }
     }
-    if (!next.listed) {
+    if (!next.word.listed) {
         if (const std::optional<reply> known = refused_unlisted.recall(t.at->id, next.path, now)) {
             counts.unlisted_remembered.add();
             counts.unlisted_invalid.add();
+            ++t.refused;
             return answer(*known);
         }
         if (t.unlisted_refused) {
@@ -319,7 +323,7 @@ bool engine::state::decide(transaction& t, pending_recipient& next) {
             return answer(make_reply(451, "4.3.2", "Too many unknown recipients, try again later"));
         }
     }
-    if (!next.listed && !next.admitted) {
+    if (!next.word.listed && !next.admitted) {
         if (!t.at->unlisted.take(now)) {
             counts.unlisted_limited.add();
             return answer(make_reply(451, "4.3.2", "Too many unknown recipients, try again later"));
@@ -345,7 +349,7 @@ bool engine::state::has_connection(transaction& t, const pending_recipient& next
         return true;
     }
     if (t.stage == transaction::stage::fresh) {
-        t.claim.unlisted = !next.listed;
+        t.claim.unlisted = !next.word.listed;
         find_link(t);
     }
     return t.stage == transaction::stage::open;
@@ -393,13 +397,14 @@ void engine::state::recipient_answered(transaction& t, const server_reply& said)
         if (t.accepted == 1) {
             t.accepted_path = asked->path;
         }
-        t.has_unlisted = t.has_unlisted || !asked->listed;
-        if (asked->listed) {
+        t.has_unlisted = t.has_unlisted || !asked->word.listed;
+        if (asked->word.listed) {
             t.at->row.accepted();
         }
+        note_accepted(t, *asked);
     } else {
         counts.recipients_refused.add();
-        if (asked->listed && said.permanent() && !about_us &&
+        if (asked->word.listed && said.permanent() && !about_us &&
             t.at->row.refused(asked->path) == refusal_row::change::tripped) {
             counts.refused_routes.add();
             alarm(*t.at, alarm_kind::distrusted,
@@ -408,10 +413,11 @@ void engine::state::recipient_answered(transaction& t, const server_reply& said)
                       "are lifted. The last: " +
                       for_people(said));
         }
+        note_refused(t, *asked, said);
     }
     asked->answer = judged(t, said, answered::rcpt);
     asked->stage = pending_recipient::stage::answered;
-    if (!asked->listed && said.code == 550 && asked->answer.code == 550) {
+    if (!asked->word.listed && said.code == 550 && asked->answer.code == 550) {
         counts.unlisted_invalid.add();
         refused_unlisted.remember(t.at->id, asked->path, asked->answer, now);
     }
@@ -440,6 +446,7 @@ void engine::state::start_content(transaction& t) {
                                           .only_recipient = t.accepted == 1 ? t.accepted_path : std::string_view(),
                                           .when = net.wall_clock()});
     t.link->smtp.content(trace, now);
+    begin_copy(t);
     t.from->memory.texts[t.cell].data_reply.put(make_reply(354, {}, "Go ahead"));
     tell(t, news::data, 0);
 }
@@ -466,6 +473,9 @@ void engine::state::pump_content(transaction& t) {
             return;
         }
         t.link->smtp.content(octets, now);
+        if (t.copy) {
+            t.copy->add(octets);
+        }
         counts.octets.add(octets.size());
         t.chunks.pop_front();
         tell(t, news::credit, number);

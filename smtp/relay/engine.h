@@ -57,6 +57,8 @@ public:
     bool commands_wait() const;
     /// Whether events were pushed to shard `shard` since the last call.
     bool take_told(std::size_t shard) noexcept;
+    /// Gives the judge the copies of what was delivered: when the shards were told, so that no answer waits for it.
+    void tell_judge();
 
     void link_opened(link_id link, shard::instant now);
     void link_failed(link_id link, open_failure why, std::string_view text, shard::instant now);

@@ -263,6 +263,9 @@ void engine::state::link_answer(link& one, const client_event& event) {
         case step::final:
             (said.positive() ? counts.delivered : counts.refused).add();
             end(*t, news::final, judged(*t, said, answered::final));
+            if (said.positive()) {
+                give_copy(*t);
+            }
             break;
         case step::greeting:
         case step::ehlo:

@@ -1,5 +1,5 @@
 // The inside of relay::engine: its transactions, links and routes, and what they do to each other. engine.cc has the
-// transactions' side, engine_links.cc the links'. Included by these two only.
+// transactions' side, engine_links.cc the links', engine_evidence.cc what they tell of a list. Included by these only.
 #pragma once
 
 #include <deque>
@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "smtp/judge/intake.h"
 #include "smtp/relay/client.h"
 #include "smtp/relay/engine.h"
 #include "smtp/relay/refusals.h"
@@ -40,12 +41,16 @@ struct route_state {
     refusal_row row;
     rate_limit unlisted;
     std::array<shard::instant, alarm_kinds> silent_until{};
+    /// Listed recipients that the server does not know, until it shows that it knows another.
+    std::vector<judge::finding> unknown_listed;
+    /// By domain: when the server refused an unlisted recipient as unknown.
+    std::map<std::uint32_t, shard::instant> refused_unknown;
 };
 
 struct pending_recipient {
     enum class stage : std::uint8_t { waiting, sent, answered };
     std::string path;
-    bool listed = true;
+    list_word word;
     pending_recipient::stage stage = stage::waiting;
     bool admitted = false;  ///< by the rate of unlisted ones
     reply answer{};
@@ -94,6 +99,9 @@ struct transaction {
     std::deque<pending_recipient> recipients;
     std::deque<std::pair<std::uint32_t, std::uint16_t>> chunks;  ///< number and octets, to be sent
     std::optional<loop_guard> guard;
+    std::uint32_t refused = 0;                 ///< recipients, for good
+    std::vector<judge::addressee> unknown;     ///< accepted, not listed, of a domain that discovers
+    std::optional<judge::bounded_copy> copy;   ///< its content is evidence, if it is good
     std::optional<shard::instant> connect_by;  ///< all hosts; from the first connection on, new or pooled
     shard::instant deadline = shard::never;
 };
@@ -165,6 +173,12 @@ struct engine::state {
     void no_connection(transaction& t);
     bool too_many_wait(const transaction& t) const;
 
+    // Evidence (engine_evidence.cc). Nothing is done without a judge.
+    void note_accepted(transaction& t, const pending_recipient& one);
+    void note_refused(transaction& t, const pending_recipient& one, const server_reply& said);
+    void begin_copy(transaction& t);
+    void give_copy(transaction& t);
+
     // Links (engine_links.cc).
     void find_link(transaction& t);
     void start_connect_time(transaction& t);
@@ -203,6 +217,7 @@ struct engine::state {
     std::set<std::pair<shard::instant, transaction*>> transaction_deadlines;
     std::set<std::pair<shard::instant, link*>> link_deadlines;
     refusal_memory refused_unlisted;
+    std::vector<judge::message> for_judge;  ///< delivered, and the client's answer is on its way
     link_id last_link = 0;
     std::size_t at_work = 0;  ///< transactions that are not over
     bool finishing = false;

@@ -28,12 +28,19 @@ inline constexpr std::size_t cell_text_octets = 12 * 1024;
 
 enum class command : std::uint8_t {
     begin,
-    recipient,  ///< `at`, `size`: its path in the cell's text; `flag`: listed
+    recipient,  ///< `at`: in the cell's text, a `recipient_text` and its path
     data,
     chunk,  ///< `at`: the chunk's number, `size` its octets
     end,
     close,  ///< the shard's last word; `flag`: abandoned, else in answer to the transaction's end
 };
+
+/// How a recipient stands in a cell's text, unaligned; its path is behind it.
+struct recipient_text {
+    list_word word;
+    std::uint16_t size = 0;  ///< of the path
+};
+static_assert(std::is_trivially_copyable_v<recipient_text>);
 
 struct to_relay {
     relay::command command = command::begin;

@@ -37,6 +37,15 @@ struct envelope {
     std::string_view message_id;  ///< the trace line's id, ASCII, at most 32 octets
 };
 
+/// What the list says of a recipient, as far as it matters behind the door.
+struct list_word {
+    bool listed = true;  ///< passed as one of the list's; the others get the small share of the route's connections
+    bool in_table =
+        false;  ///< is on the list indeed, not just never refused: a server that does not know it is told of
+    bool discovers = false;    ///< is not, and its domain is in `discover`: good mail to it is evidence
+    std::uint32_t domain = 0;  ///< stable id; 0: none
+};
+
 enum class event_kind : std::uint8_t {
     recipient,  ///< the answer to the oldest unanswered `recipient`
     data,       ///< 354: go ahead; else the refusal and the transaction is over
@@ -72,8 +81,7 @@ public:
     virtual bool begin(transaction_id id, const std::shared_ptr<const recipients::route>& route,
                        const envelope& envelope) = 0;
     /// Asks for one recipient, `path` as received without angle brackets. One `recipient` event answers each, in order.
-    /// `listed` is the table's word; unlisted ones get the small share of the route's connections.
-    virtual void recipient(transaction_id id, std::string_view path, bool listed) = 0;
+    virtual void recipient(transaction_id id, std::string_view path, const list_word& word) = 0;
     /// Asks for DATA; one `data` event (or `aborted`) answers.
     virtual void data(transaction_id id) = 0;
     /// How many octets `chunk` would take now (0: no credit; a `credit` event will come).

@@ -387,6 +387,7 @@ void relay_thread::state::turn() {
     }
     write_all();
     wake_shards();
+    work.tell_judge();
 }
 
 void relay_thread::state::sleep() {

@@ -201,6 +201,12 @@ std::string for_people(const server_reply& from) {
     return text;
 }
 
+bool says_unknown(const server_reply& reply) {
+    constexpr std::string_view code = "5.1.1";
+    return reply.permanent() && reply.text.starts_with(code) &&
+           (reply.text.size() == code.size() || reply.text[code.size()] == ' ' || reply.text[code.size()] == '\n');
+}
+
 bool refuses_us(const server_reply& reply) {
     if (reply.code == 530) {
         return true;

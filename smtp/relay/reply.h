@@ -66,6 +66,9 @@ reply pass_on(const server_reply& from, answered what);
 /// "554 5.7.1 Relay access denied" for alarms: one line of printable ASCII, at most 200 octets.
 std::string for_people(const server_reply& from);
 
+/// A server's word that there is no such mailbox: 5.1.1 (RFC 3463), in so many figures.
+bool says_unknown(const server_reply& reply);
+
 /// A refusal of Postern rather than of the message: 530, or "relaying denied" in one of the ways servers say it.
 bool refuses_us(const server_reply& reply);
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dataplane/shard/seam.h"
+#include "smtp/judge/intake.h"
 
 namespace postern::relay {
 
@@ -67,6 +68,9 @@ struct settings {
     relay::timeouts timeouts;
     relay::limits limits;
     alarm_sink alarm;
+    /// Who judges mail to unlisted recipients and is told which listed ones the servers do not know; outlives the
+    /// relay. Null: nobody.
+    judge::intake* judge = nullptr;
 };
 
 }  // namespace postern::relay

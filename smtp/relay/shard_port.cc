@@ -12,12 +12,6 @@ namespace {
 
 constexpr std::size_t least_helo_room = 512;
 
-/// A recipient that waits in the cell's text: this header, then its path.
-struct waiting_recipient {
-    std::uint16_t size;
-    bool listed;
-};
-
 }  // namespace
 
 struct shard_port::transaction {
@@ -167,7 +161,7 @@ bool shard_port::begin(transaction_id id, const std::shared_ptr<const recipients
     return true;
 }
 
-void shard_port::recipient(transaction_id id, std::string_view path, bool listed) {
+void shard_port::recipient(transaction_id id, std::string_view path, const list_word& word) {
     transaction* const t = find(id);
     if (t == nullptr) {
         return;
@@ -184,7 +178,7 @@ void shard_port::recipient(transaction_id id, std::string_view path, bool listed
     if (t->in_flight == 0 && t->unsent == 0 && t->unfit == 0) {
         t->text_next = t->text_end = t->text_start;
     }
-    const std::size_t needed = sizeof(waiting_recipient) + path.size();
+    const std::size_t needed = sizeof(recipient_text) + path.size();
     if (t->unfit > 0 || t->unsent + t->in_flight >= most_recipients_waiting ||
         needed > cell_text_octets - t->text_end) {
         ++t->unfit;
@@ -193,7 +187,7 @@ void shard_port::recipient(transaction_id id, std::string_view path, bool listed
         }
         return;
     }
-    const waiting_recipient header{.size = static_cast<std::uint16_t>(path.size()), .listed = listed};
+    const recipient_text header{.word = word, .size = static_cast<std::uint16_t>(path.size())};
     char* const to = _memory.texts[cell].from_shard.data() + t->text_end;
     std::memcpy(to, &header, sizeof header);
     std::copy(path.begin(), path.end(), to + sizeof header);
@@ -205,11 +199,10 @@ void shard_port::recipient(transaction_id id, std::string_view path, bool listed
 void shard_port::send_waiting_recipients(std::uint32_t cell) noexcept {
     transaction& t = _transactions[cell];
     while (t.unsent > 0 && t.in_flight < recipients_in_flight) {
-        waiting_recipient header{};
+        recipient_text header;
         std::memcpy(&header, _memory.texts[cell].from_shard.data() + t.text_next, sizeof header);
-        const std::uint32_t at = t.text_next + static_cast<std::uint32_t>(sizeof header);
-        send(cell, {.command = command::recipient, .flag = header.listed, .size = header.size, .at = at});
-        t.text_next = static_cast<std::uint16_t>(at + header.size);
+        send(cell, {.command = command::recipient, .at = t.text_next});
+        t.text_next = static_cast<std::uint16_t>(t.text_next + sizeof header + header.size);
         --t.unsent;
         ++t.in_flight;
     }

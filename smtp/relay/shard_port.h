@@ -28,7 +28,7 @@ public:
 
     bool begin(transaction_id id, const std::shared_ptr<const recipients::route>& route,
                const relay::envelope& envelope) override;
-    void recipient(transaction_id id, std::string_view path, bool listed) override;
+    void recipient(transaction_id id, std::string_view path, const list_word& word) override;
     void data(transaction_id id) override;
     std::size_t room(transaction_id id) const override;
     std::size_t chunk(transaction_id id, std::span<const char> octets) override;

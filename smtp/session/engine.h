@@ -129,8 +129,7 @@ private:
     void look_up(work& w, std::string_view path, std::uint32_t number);
     void resolve();
     void decided(work& w, std::uint32_t number, std::string_view path, const recipients::verdict& verdict);
-    void pass_on(work& w, pending_recipient& p, std::string_view path,
-                 const std::shared_ptr<const recipients::route>& route);
+    void pass_on(work& w, pending_recipient& p, std::string_view path, const recipients::verdict& verdict);
     bool open_relay(work& w, const std::shared_ptr<const recipients::route>& route);
     /// What ended the relay's transaction, as a line.
     std::string_view last_word(const transaction& t);

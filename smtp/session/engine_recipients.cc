@@ -68,6 +68,14 @@ outcome outcome_of(const recipients::verdict& verdict, const decision& d) noexce
     return outcome::unknown;
 }
 
+/// What the relay is told of the list's word.
+relay::list_word word_on(const pending_recipient& p, const recipients::verdict& verdict) noexcept {
+    return {.listed = p.listed,
+            .in_table = verdict.standing == recipients::standing::listed,
+            .discovers = !p.listed && verdict.domain->mode == recipients::mode::discover,
+            .domain = p.domain};
+}
+
 }  // namespace
 
 void engine::count(const decision& d) {
@@ -212,7 +220,7 @@ void engine::decided(work& w, std::uint32_t number, std::string_view path, const
     count(d);
     if (d.pass) {
         p.listed = d.listed;
-        pass_on(w, p, path, *verdict.route);
+        pass_on(w, p, path, verdict);
     } else {
         answer_with(p, d.reply);
     }
@@ -249,8 +257,8 @@ reply engine::place(work& w, const recipients::route& on, bool listed) {
     return reply::ok;
 }
 
-void engine::pass_on(work& w, pending_recipient& p, std::string_view path,
-                     const std::shared_ptr<const recipients::route>& route) {
+void engine::pass_on(work& w, pending_recipient& p, std::string_view path, const recipients::verdict& verdict) {
+    const std::shared_ptr<const recipients::route>& route = *verdict.route;
     client_session& s = w.session();
     transaction& t = _transactions[s.transaction];
     if (t.relay == relay_state::broken_off && (t.accepted != 0 || t.route == route->id)) {
@@ -274,7 +282,7 @@ void engine::pass_on(work& w, pending_recipient& p, std::string_view path,
     ++t.asked;
     t.unlisted += p.listed ? 0 : 1;
     _context.count.recipients_passed.add();
-    _context.relay.recipient({.slot = w.connection().slot, .serial = t.relay_serial}, path, p.listed);
+    _context.relay.recipient({.slot = w.connection().slot, .serial = t.relay_serial}, path, word_on(p, verdict));
     wait(w, _context.settings.timeouts.relay);
 }
 

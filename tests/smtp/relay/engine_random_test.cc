@@ -157,7 +157,7 @@ private:
             } else if (one.now == session::stage::recipients) {
                 if (one.asked == 0 || draw(3) != 0) {
                     for (std::uint32_t i = draw(draw(10) == 0 ? 300 : 4) + 1; i > 0; --i) {
-                        _rig.port.recipient(one.id, _paths[draw(4)], draw(3) != 0);
+                        _rig.port.recipient(one.id, _paths[draw(4)], {.listed = draw(3) != 0});
                         ++one.asked;
                     }
                 } else {

@@ -92,6 +92,7 @@ struct engine_rig {
                 work.link_sent(link, octets.size(), now);
                 more = true;
             }
+            work.tell_judge();
             events.drain();
             more = more || work.commands_wait() || !port.idle();
         }
@@ -127,7 +128,10 @@ struct engine_rig {
         return out;
     }
     void rcpt(transaction_id id, std::string_view path, bool listed = true) {
-        port.recipient(id, path, listed);
+        rcpt(id, path, list_word{.listed = listed});
+    }
+    void rcpt(transaction_id id, std::string_view path, const list_word& word) {
+        port.recipient(id, path, word);
         run();
     }
     void data(transaction_id id) {

@@ -65,8 +65,8 @@ TEST(relay_engine, one_message_from_greeting_to_pool) {
 TEST(relay_engine, several_recipients_get_the_servers_answers_in_order_and_none_is_named_in_the_trace) {
     engine_rig t;
     const auto [id, mx] = t.accepted(one_host());
-    t.port.recipient(id, "bob@example.com", true);
-    t.port.recipient(id, "carol@example.com", true);
+    t.port.recipient(id, "bob@example.com", {.listed = true});
+    t.port.recipient(id, "carol@example.com", {.listed = true});
     t.run();
     EXPECT_EQ(t.heard(mx), "RCPT TO:<bob@example.com>\r\nRCPT TO:<carol@example.com>\r\n");
     t.say(mx, "550 5.1.1 no bob\r\n250 2.1.5 carol\r\n");
@@ -91,7 +91,7 @@ TEST(relay_engine, many_recipients_at_once_all_get_their_answer) {
     engine_rig t;
     const auto [id, mx] = t.accepted(one_host());
     for (int i = 0; i < 200; ++i) {
-        t.port.recipient(id, "user" + std::to_string(i) + "@example.com", true);
+        t.port.recipient(id, "user" + std::to_string(i) + "@example.com", {.listed = true});
     }
     t.port.data(id);
     t.run();
@@ -118,7 +118,7 @@ TEST(relay_engine, recipients_beyond_what_a_transaction_holds_are_452_in_order) 
     const auto [id, mx] = t.accepted(one_host());
     const std::string name(1000, 'x');
     for (int i = 0; i < 20; ++i) {
-        t.port.recipient(id, name + std::to_string(i), true);
+        t.port.recipient(id, name + std::to_string(i), {.listed = true});
     }
     t.port.data(id);
     t.run();
@@ -174,8 +174,8 @@ TEST(relay_engine, an_empty_message_is_a_message) {
 TEST(relay_engine, a_server_without_pipelining_gets_one_command_at_a_time) {
     engine_rig t;
     const transaction_id id = t.begin(one_host());
-    t.port.recipient(id, "a@example.com", true);
-    t.port.recipient(id, "b@example.com", true);
+    t.port.recipient(id, "a@example.com", {.listed = true});
+    t.port.recipient(id, "b@example.com", {.listed = true});
     t.port.data(id);
     t.run();
     const link_id mx = t.last_link();
@@ -206,8 +206,8 @@ TEST(relay_engine, recipients_asked_before_the_end_was_known_are_answered_by_it)
     route->confirmed = false;
     const transaction_id id{1, 7};
     ASSERT_TRUE(t.port.begin(id, route, engine_rig::default_envelope()));
-    t.port.recipient(id, "a@example.com", true);
-    t.port.recipient(id, "b@example.com", true);
+    t.port.recipient(id, "a@example.com", {.listed = true});
+    t.port.recipient(id, "b@example.com", {.listed = true});
     t.run();
     EXPECT_EQ(t.event_of(id), "recipient 451 4.3.5 No confirmed mail server for this domain");
     EXPECT_EQ(t.event_of(id), "recipient 451 4.3.5 No confirmed mail server for this domain");
@@ -222,12 +222,12 @@ TEST(relay_engine, a_recipient_asked_between_the_last_events_is_answered_by_the_
     route->confirmed = false;
     const transaction_id id{1, 7};
     ASSERT_TRUE(t.port.begin(id, route, engine_rig::default_envelope()));
-    t.port.recipient(id, "a@example.com", true);
+    t.port.recipient(id, "a@example.com", {.listed = true});
     t.work.take_commands(t.now);
     event one;
     ASSERT_TRUE(t.port.next_event(one));
     EXPECT_EQ(one.kind, event_kind::recipient);
-    t.port.recipient(id, "b@example.com", true);
+    t.port.recipient(id, "b@example.com", {.listed = true});
     ASSERT_TRUE(t.port.next_event(one));
     EXPECT_EQ(one.kind, event_kind::recipient);
     ASSERT_TRUE(t.port.next_event(one));
@@ -696,9 +696,9 @@ TEST(relay_engine, strangers_over_the_rate_are_451_4_3_2) {
     engine_rig t(few);
     const auto [id, mx] = t.accepted(one_host());
     for (int i = 0; i < 4; ++i) {
-        t.port.recipient(id, "n" + std::to_string(i) + "@example.com", false);
+        t.port.recipient(id, "n" + std::to_string(i) + "@example.com", {.listed = false});
     }
-    t.port.recipient(id, "bob@example.com", true);
+    t.port.recipient(id, "bob@example.com", {.listed = true});
     t.run();
     EXPECT_EQ(t.heard(mx), "RCPT TO:<n0@example.com>\r\nRCPT TO:<n1@example.com>\r\nRCPT TO:<bob@example.com>\r\n");
     t.say(mx, "550 0\r\n550 1\r\n250 bob\r\n");
@@ -721,7 +721,7 @@ TEST(relay_engine, strangers_wait_for_their_own_connections_and_listed_ones_do_n
     const transaction_id listed = t.begin(one_host(), engine_rig::from(9));
     t.rcpt(listed, "alice@example.com");
     EXPECT_EQ(t.net.opened.size(), 3U);
-    t.port.recipient(ids[2], "n9@example.com", false);
+    t.port.recipient(ids[2], "n9@example.com", {.listed = false});
     t.pass(14s);
     for (const link_id link : std::vector(t.net.opened)) {
         t.greet(link);
@@ -746,10 +746,10 @@ TEST(relay_engine, with_a_catch_all_listed_and_unlisted_never_share_and_stranger
     }
     engine_rig t;
     const transaction_id id = t.begin(route);
-    t.port.recipient(id, "n1@example.com", false);
-    t.port.recipient(id, "n2@example.com", false);
-    t.port.recipient(id, "n3@example.com", false);
-    t.port.recipient(id, "bob@example.com", true);
+    t.port.recipient(id, "n1@example.com", {.listed = false});
+    t.port.recipient(id, "n2@example.com", {.listed = false});
+    t.port.recipient(id, "n3@example.com", {.listed = false});
+    t.port.recipient(id, "bob@example.com", {.listed = true});
     t.run();
     const link_id mx = t.last_link();
     t.greet(mx);
@@ -878,8 +878,8 @@ TEST(relay_engine, a_dead_pooled_connection_is_replaced_once_before_any_rcpt_was
     engine_rig t;
     const link_id mx = t.pooled(one_host(1));
     const transaction_id id = t.begin(one_host(1));
-    t.port.recipient(id, "a@example.com", true);
-    t.port.recipient(id, "b@example.com", true);
+    t.port.recipient(id, "a@example.com", {.listed = true});
+    t.port.recipient(id, "b@example.com", {.listed = true});
     t.run();
     EXPECT_EQ(t.heard(mx), "MAIL FROM:<s@else.test>\r\nRCPT TO:<a@example.com>\r\nRCPT TO:<b@example.com>\r\n");
     t.say(mx, "250 ok\r\n");
@@ -1425,7 +1425,7 @@ TEST(relay_engine, the_rings_hold_all_that_all_transactions_can_have_in_flight) 
         const transaction_id id{i, 1};
         ASSERT_TRUE(t.port.begin(id, one_host(), engine_rig::default_envelope()));
         for (int n = 0; n < 100; ++n) {
-            t.port.recipient(id, "user@example.com", true);
+            t.port.recipient(id, "user@example.com", {.listed = true});
         }
         t.port.data(id);
         t.port.abandon(id);
@@ -1441,7 +1441,7 @@ TEST(relay_engine, events_of_an_earlier_use_of_a_slot_never_show) {
     engine_rig t;
     const transaction_id old_one{9, 1};
     ASSERT_TRUE(t.port.begin(old_one, one_host(), engine_rig::default_envelope()));
-    t.port.recipient(old_one, "a@example.com", true);
+    t.port.recipient(old_one, "a@example.com", {.listed = true});
     t.run();
     const link_id mx = t.last_link();
     t.greet(mx);
@@ -1450,7 +1450,7 @@ TEST(relay_engine, events_of_an_earlier_use_of_a_slot_never_show) {
     t.port.abandon(old_one);
     const transaction_id new_one{9, 2};
     ASSERT_TRUE(t.port.begin(new_one, one_host(), engine_rig::default_envelope()));
-    t.port.recipient(new_one, "b@example.com", true);
+    t.port.recipient(new_one, "b@example.com", {.listed = true});
     t.run();
     EXPECT_EQ(t.event_of(old_one), "nothing");
     EXPECT_EQ(t.event_of(new_one), "nothing");

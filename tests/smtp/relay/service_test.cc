@@ -86,7 +86,7 @@ public:
         }
     }
     std::string recipient(transaction_id id, std::string_view path, bool listed = true, unsigned shard = 0) {
-        at(shard).recipient(id, path, listed);
+        at(shard).recipient(id, path, {.listed = listed});
         const event answer = next(id, shard);
         EXPECT_EQ(answer.kind, event_kind::recipient);
         return std::string(answer.reply.view());
@@ -463,7 +463,8 @@ TEST(relay_service, two_shards_and_two_threads_deliver_everything_once) {
                                        .client = address_v4(192, 0, 2, static_cast<std::uint8_t>(number)),
                                        .message_id = "m"};
                     ASSERT_TRUE(at.begin(id, route_to(server, number % 4 + 1), env));
-                    at.recipient(id, "r" + std::to_string(shard) + "-" + std::to_string(number) + "@example.com", true);
+                    at.recipient(id, "r" + std::to_string(shard) + "-" + std::to_string(number) + "@example.com",
+                                 {.listed = true});
                     active.push_back({.id = id,
                                       .content = "Subject: " + std::to_string(number) + "\r\n\r\n" +
                                                  std::string(number * 997, 'x') + "\r\n"});

@@ -77,6 +77,20 @@ TEST(engine, tells_of_an_unlisted_recipient_what_the_mail_server_said) {
                                               line(outcome::unknown, "three@example.com")}));
 }
 
+TEST(engine, tells_the_relay_of_which_recipients_mail_would_be_evidence) {
+    auto section = testing::usual_domains();
+    section.domains[0].mode = recipients::mode::discover;
+    world w(usual_settings(), recipients::testing::snapshot_of(testing::usual_list(), section, 7));
+    const auto c = w.hello();
+    w.ask(c,
+          "MAIL FROM:<ann@sender.example>\r\nRCPT TO:<one@example.com>\r\nRCPT TO:<alice@example.com>\r\n"
+          "RCPT TO:<postmaster@example.com>\r\n");
+    EXPECT_EQ(std::vector<std::string>(w.relay.log.end() - 3, w.relay.log.end()),
+              (std::vector<std::string>{"recipient <one@example.com> unlisted, domain 1 discovers",
+                                        "recipient <alice@example.com> listed",
+                                        "recipient <postmaster@example.com> listed"}));
+}
+
 TEST(engine, sends_the_replies_of_a_turn_at_once) {
     world w;
     const auto c = w.hello();

@@ -84,9 +84,10 @@ public:
         _open[id.slot].id = id;
         return true;
     }
-    void recipient(relay::transaction_id id, std::string_view path, bool listed) override {
+    void recipient(relay::transaction_id id, std::string_view path, const relay::list_word& word) override {
         transaction& t = open(id);
-        log.push_back("recipient <" + std::string(path) + "> " + (listed ? "listed" : "unlisted"));
+        log.push_back("recipient <" + std::string(path) + "> " + (word.listed ? "listed" : "unlisted") +
+                      (word.discovers ? ", domain " + std::to_string(word.domain) + " discovers" : ""));
         ++t.asked;
         if (const auto answer = next(answers.recipient, "250 2.1.5 OK")) {
             answer_recipient(*answer, id);

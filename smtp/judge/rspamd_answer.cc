@@ -85,13 +85,11 @@ tl::expected<verdict, std::string> read_rspamd_answer(std::string_view body) {
     if (action == nullptr || !action->is_string()) {
         return tl::unexpected(std::string("its answer has no action; the URL must be that of /checkv2"));
     }
-    if (const json::value* const skipped = in.if_contains("is_skipped");
-        skipped != nullptr && skipped->is_bool() && skipped->get_bool()) {
-        return verdict{opinion::undecided, "skipped"};
-    }
     verdict out{opinion_of(action->get_string()), {}};
     if (out.opinion == opinion::good) {
-        return out;
+        const json::value* const skipped = in.if_contains("is_skipped");
+        const bool looked_at = skipped == nullptr || !skipped->is_bool() || !skipped->get_bool();
+        return looked_at ? out : verdict{opinion::undecided, "skipped"};
     }
     out.why = plain(action->get_string());
     if (const std::string symbol = heaviest_symbol(in); !symbol.empty()) {

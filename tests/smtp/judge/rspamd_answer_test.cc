@@ -45,7 +45,14 @@ TEST(rspamd_answer, that_is_none_says_what_is_wrong) {
     EXPECT_FALSE(read_rspamd_answer(std::string(10'000, '[')).has_value());
 }
 
-TEST(rspamd_answer, of_a_skipped_message_is_no_opinion) {
+TEST(rspamd_answer, of_a_skipped_message_is_no_opinion_unless_it_is_bad) {
+    // As rspamd 3.4 answers to GTUBE.
+    const auto said = read_rspamd_answer(
+        R"({"is_skipped":true,"score":15.0,"required_score":15.0,"action":"reject","symbols":{"GTUBE":{"name":"GTUBE",
+            "score":0.0,"metric_score":0.0}},"messages":{"smtp_message":"Gtube pattern"},"message-id":"undef"})");
+    ASSERT_TRUE(said.has_value());
+    EXPECT_EQ(said->opinion, opinion::bad);
+    EXPECT_EQ(said->why, "reject: GTUBE, score 15.00 of 15.00");
     EXPECT_EQ(read_rspamd_answer(R"({"is_skipped":true,"action":"no action"})")->opinion, opinion::undecided);
 }
 

@@ -102,6 +102,10 @@ TEST(configuration, the_sample_says_every_default) {
     EXPECT_EQ(c.timeouts.host_down, d.timeouts.host_down);
     EXPECT_EQ(c.limits.messages_per_connection, d.limits.messages_per_connection);
     EXPECT_EQ(c.limits.unlisted_per_second, d.limits.unlisted_per_second);
+    EXPECT_EQ(parsed->judge.rspamd, defaults->judge.rspamd);
+    EXPECT_EQ(parsed->judge.timeout, defaults->judge.timeout);
+    EXPECT_EQ(parsed->judge.copy, defaults->judge.copy);
+    EXPECT_EQ(parsed->judge.messages, defaults->judge.messages);
 }
 
 TEST(configuration, the_egress_policy_is_asked_with_an_address) {
@@ -194,6 +198,8 @@ INSTANTIATE_TEST_SUITE_P(
                    "edge.toml:5:", "\"10.0.0.0/33\"", "192.0.2.0/24"},
         wrong_line{"level", "[log]\nlevel = \"loud\"\n", "edge.toml:5:", "\"loud\"", "\"debug\""},
         wrong_line{"fleet", "[relay]\nfleet = [\"a b\"]\n", "edge.toml:5:", "\"a b\"", "names"},
+        wrong_line{"rspamd", "[judge]\nrspamd = \"ftp://127.0.0.1/\"\n", "edge.toml:5:", "not http or https",
+                   "http://127.0.0.1:11333/checkv2"},
         wrong_line{"seconds", "[timeouts]\nidle = 0\n", "edge.toml:5:", "timeouts.idle = 0", "from 1"},
         wrong_line{"toml", "[edge\n", "edge.toml:4:", "not TOML", ""}),
     [](const auto& each_one) { return std::string(each_one.param.name); });

@@ -57,8 +57,8 @@ problem to_problem(const sync::push_refusal& why) {
 }
 
 /// 400 with the line for a list that can't be read or was cut off: nothing of it is taken.
-answer<void> check_lines(const std::string& path, bool whole) {
-    const auto read = sources::push::read_file_lines(path, whole, [](sources::push::line&&) { return true; });
+answer<void> check_lines(const std::string& path) {
+    const auto read = sources::push::read_file_lines(path, [](sources::push::line&&) { return true; });
     if (read) {
         return {};
     }
@@ -104,7 +104,7 @@ answer<response> push(service& with, call& of, bool whole) {
         order.source = source->id;
     }
     // Before the transaction: it would hold up every other change for as long as the list is.
-    if (const auto good = check_lines(order.path, whole); !good) {
+    if (const auto good = check_lines(order.path); !good) {
         return failure(good);
     }
     std::uint64_t run = 0;

@@ -190,7 +190,7 @@ tl::expected<sync_run, push_refusal> service::push_people(const people_push& wha
         return refuse(done.error());
     }
     // As an API's caller would have it: what can't be taken is said with its line.
-    const auto good = sources::push::read_file_lines(file.path, true, [](sources::push::line&&) { return true; });
+    const auto good = sources::push::read_file_lines(file.path, [](sources::push::line&&) { return true; });
     if (!good) {
         return tl::unexpected(push_refusal{push_refusal::reason::invalid,
                                            "entry " + std::to_string(good.error().line) + ": " + good.error().text,

@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "control/sources/failure.h"
+#include "control/sources/https/answer.h"
 #include "control/sources/microsoft365/cookie.h"
 #include "control/sources/microsoft365/mapping.h"
 #include "control/sources/microsoft365/page.h"
@@ -37,13 +38,7 @@ struct request {
     std::string token;   ///< bearer; empty: none
 };
 
-struct answer {
-    unsigned status = 0;  ///< 0: none came, see `why`
-    std::string body;
-    std::optional<std::chrono::seconds> retry_after;
-    failure why;
-    bool may_pass = false;  ///< what `why` says may be otherwise in a while
-};
+using answer = https::answer;
 
 struct todo {
     enum class what : std::uint8_t { ask, wait, end };

@@ -4,7 +4,7 @@
 #include <thread>
 #include <utility>
 
-#include "control/sources/microsoft365/http.h"
+#include "control/sources/microsoft365/converse.h"
 #include "control/sources/microsoft365/microsoft365.h"
 
 namespace postern::sources::microsoft365 {
@@ -28,7 +28,7 @@ public:
         conversation_options options;
         options.until = limits.until;
         options.seed = std::random_device{}();
-        http_client over(_settings, _policy, limits);
+        https::client over(client_settings_of(_settings), _policy, limits);
         conversation with(_settings, request, into, out, std::move(options));
         converse(with, over);
         return out;
@@ -41,7 +41,19 @@ private:
 
 }  // namespace
 
-void converse(conversation& with, http_client& over) {
+https::client_settings client_settings_of(const tenant_settings& settings) {
+    https::client_settings out;
+    out.ca_certificates = settings.ca_certificates;
+    out.proxy = settings.proxy;
+    out.proxy_user = settings.proxy_user;
+    out.proxy_password = settings.secrets.proxy_password;
+    out.connect_timeout_s = settings.connect_timeout_s;
+    out.answer_timeout_s = settings.answer_timeout_s;
+    out.longest_answer = longest_answer;
+    return out;
+}
+
+void converse(conversation& with, https::client& over) {
     while (true) {
         if (over.limits().is_stopped()) {
             with.stop();
@@ -51,7 +63,8 @@ void converse(conversation& with, http_client& over) {
             case todo::what::end:
                 return;
             case todo::what::ask: {
-                answer got = over.perform(next.ask);
+                answer got = over.perform(
+                    {next.ask.to.url(), next.ask.to.host, next.ask.target, next.ask.token, next.ask.form, "", ""});
                 with.take(std::move(got), now());
                 break;
             }

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "control/sources/microsoft365/assertion.h"
-#include "control/sources/microsoft365/http.h"
+#include "control/sources/microsoft365/converse.h"
 #include "control/sources/microsoft365/microsoft365.h"
 
 namespace postern::sources::microsoft365 {
@@ -90,10 +90,10 @@ test_report test_connection(const tenant_settings& settings, const std::atomic<b
                                             : "; see whether the tenant has mailboxes, and what exclude and disabled "
                                               "leave out"));
     };
-    http_client over(settings, policy, limits,
-                     [&](const std::string& server, const char* step, const std::string& detail) {
-                         add(server, step, outcome::good, detail);
-                     });
+    https::client over(client_settings_of(settings), policy, limits,
+                       [&](const std::string& server, const char* step, const std::string& detail) {
+                           add(server, step, outcome::good, detail);
+                       });
     first_entries into(report.entries);
     fetch_outcome out;
     const fetch_request whole;

@@ -14,7 +14,7 @@ public:
     fetch_outcome fetch(const fetch_request& /*request*/, entry_sink& into, const std::atomic<bool>& stop) override {
         fetch_outcome out;
         out.whole = _of.whole;
-        const auto read = read_file_lines(_of.path, _of.whole, [&](line&& one) {
+        const auto read = read_file_lines(_of.path, [&](line&& one) {
             ++out.read;
             return !stop.load(std::memory_order_relaxed) &&
                    (one.what == line::kind::gone ? into.gone(one.person.identity) : into.entry(std::move(one.person)));

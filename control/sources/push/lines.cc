@@ -15,6 +15,7 @@
 
 #include "board/process/files.h"
 #include "smtp/recipients/kind_words.h"
+#include "smtp/recipients/unicode.h"
 
 namespace postern::sources::push {
 namespace {
@@ -30,6 +31,20 @@ std::string shown(std::string_view text) {
     std::string out;
     for (const char c : text.substr(0, longest_shown)) {
         out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+    }
+    return out;
+}
+
+/// A name as a line can carry it: cut between characters, what is no UTF-8 made visible.
+std::string fitting(std::string_view text) {
+    std::size_t size = std::min(text.size(), longest_name);
+    while (size < text.size() && size != 0 && (static_cast<unsigned char>(text[size]) & 0xC0U) == 0x80U) {
+        --size;
+    }
+    std::string out(text.substr(0, size));
+    if (!recipients::unicode::is_utf8(out)) {
+        std::replace_if(
+            out.begin(), out.end(), [](char c) { return static_cast<unsigned char>(c) > 0x7f; }, '?');
     }
     return out;
 }
@@ -234,17 +249,17 @@ std::string to_line(const directory_entry& person) {
     object out;
     out["id"] = person.identity;
     if (!person.name.empty()) {
-        out["name"] = person.name;
+        out["name"] = fitting(person.name);
     }
     out["address"] = person.address;
     if (!person.aliases.empty()) {
         out["aliases"] = boost::json::array(person.aliases.begin(), person.aliases.end());
     }
     if (!person.first_name.empty()) {
-        out["first_name"] = person.first_name;
+        out["first_name"] = fitting(person.first_name);
     }
     if (!person.last_name.empty()) {
-        out["last_name"] = person.last_name;
+        out["last_name"] = fitting(person.last_name);
     }
     if (person.kind != recipients::mailbox_kind::user) {
         out["kind"] = recipients::to_string(person.kind);
@@ -263,8 +278,7 @@ std::string end_line(std::uint64_t count) {
     return "{\"end\":" + std::to_string(count) + "}\n";
 }
 
-tl::expected<std::uint64_t, read_error> read_lines(const octet_source& from, bool whole,
-                                                   const std::function<bool(line&&)>& each) {
+tl::expected<std::uint64_t, read_error> read_lines(const octet_source& from, const std::function<bool(line&&)>& each) {
     line_cutter cutter(from);
     std::uint64_t number = 0;
     std::uint64_t count = 0;
@@ -294,9 +308,6 @@ tl::expected<std::uint64_t, read_error> read_lines(const octet_source& from, boo
             }
             break;
         }
-        if (whole && parsed->what == line::kind::gone) {
-            return fail("\"gone\" has no place in a whole list: who is not in it is gone");
-        }
         ++count;
         if (!each(*std::move(parsed))) {
             return tl::unexpected(read_error{number, "stopped", true});
@@ -312,7 +323,7 @@ tl::expected<std::uint64_t, read_error> read_lines(const octet_source& from, boo
     return count;
 }
 
-tl::expected<std::uint64_t, read_error> read_file_lines(const std::string& path, bool whole,
+tl::expected<std::uint64_t, read_error> read_file_lines(const std::string& path,
                                                         const std::function<bool(line&&)>& each) {
     const process::descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) {
@@ -329,7 +340,7 @@ tl::expected<std::uint64_t, read_error> read_file_lines(const std::string& path,
             }
         }
     };
-    return read_lines(from, whole, each);
+    return read_lines(from, each);
 }
 
 }  // namespace postern::sources::push

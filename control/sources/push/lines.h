@@ -1,7 +1,7 @@
 // The lines of a pushed list: JSON objects, one a line (application/x-ndjson), in the same words as the API's.
 //
 //   {"id": "3f2504e0-…", "address": "alice@example.com", "aliases": ["a@example.com"], "first_name": "Alice"}
-//   {"id": "3f2504e0-…", "gone": true}         changes alone: the person asserts nothing any more
+//   {"id": "3f2504e0-…", "gone": true}         asserts nothing any more; in a whole list it takes back a line before it
 //   {"end": 2}                                 the last line: how many came before it
 //
 // What ends without its end line was cut off, and is refused whole. Memory: one line. docs/push.md has the members.
@@ -46,12 +46,10 @@ struct read_error {
 /// Puts the next octets into `to` and answers how many; 0: no more. An error ends the reading with its text.
 using octet_source = std::function<tl::expected<std::size_t, std::string>(char* to, std::size_t most)>;
 
-/// Every line but the end's, in order, until `each` answers false. `whole`: `gone` lines are refused. The number of
-/// lines.
-tl::expected<std::uint64_t, read_error> read_lines(const octet_source& from, bool whole,
-                                                   const std::function<bool(line&&)>& each);
+/// Every line but the end's, in order, until `each` answers false. The number of lines.
+tl::expected<std::uint64_t, read_error> read_lines(const octet_source& from, const std::function<bool(line&&)>& each);
 /// The same of a file.
-tl::expected<std::uint64_t, read_error> read_file_lines(const std::string& path, bool whole,
+tl::expected<std::uint64_t, read_error> read_file_lines(const std::string& path,
                                                         const std::function<bool(line&&)>& each);
 
 }  // namespace postern::sources::push

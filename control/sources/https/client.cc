@@ -1,12 +1,15 @@
-#include "control/sources/microsoft365/http.h"
+#include "control/sources/https/client.h"
 
 #include <curl/curl.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <mutex>
 #include <optional>
@@ -14,9 +17,10 @@
 #include <vector>
 
 #include "board/process/egress.h"
+#include "board/process/files.h"
 #include "control/sources/text.h"
 
-namespace postern::sources::microsoft365 {
+namespace postern::sources::https {
 namespace {
 
 using std::chrono::milliseconds;
@@ -61,7 +65,7 @@ curl_blob blob_of(const std::string& text) {
 
 }  // namespace
 
-struct http_client::handle {
+struct client::handle {
     handle() {
         static std::once_flag once;
         std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
@@ -89,7 +93,7 @@ struct http_client::handle {
 };
 
 /// What libcurl's callbacks work on.
-struct http_client::transfer {
+struct client::transfer {
     std::string body;
     bool too_long = false;
     std::array<char, CURL_ERROR_SIZE> words{};
@@ -99,11 +103,33 @@ struct http_client::transfer {
     std::string peer;  ///< of one that did ("192.0.2.1 port 443"); libcurl's own time of it comes only after TLS
     const std::atomic<bool>& stop;
 
-    transfer(const egress_policy& policy_in, const std::atomic<bool>& stop_in) : policy(policy_in), stop(stop_in) {}
+    const std::size_t longest_answer;
+    int file = -1;  ///< that is sent
+
+    transfer(const egress_policy& policy_in, const std::atomic<bool>& stop_in, std::size_t longest)
+        : policy(policy_in), stop(stop_in), longest_answer(longest) {}
+
+    static std::size_t read(char* to, std::size_t size, std::size_t count, void* context) {
+        const auto& from = *static_cast<transfer*>(context);
+        while (true) {
+            const ssize_t got = ::read(from.file, to, size * count);
+            if (got >= 0) {
+                return static_cast<std::size_t>(got);
+            }
+            if (errno != EINTR) {
+                return CURL_READFUNC_ABORT;
+            }
+        }
+    }
+    /// A connection that was kept open and is gone: sent again from the start.
+    static int seek(void* context, curl_off_t offset, int origin) {
+        const auto& from = *static_cast<transfer*>(context);
+        return ::lseek(from.file, offset, origin) >= 0 ? CURL_SEEKFUNC_OK : CURL_SEEKFUNC_FAIL;
+    }
 
     static std::size_t write(char* octets, std::size_t size, std::size_t count, void* context) {
         auto& to = *static_cast<transfer*>(context);
-        if (size * count > longest_answer - std::min(longest_answer, to.body.size())) {
+        if (size * count > to.longest_answer - std::min(to.longest_answer, to.body.size())) {
             to.too_long = true;
             return 0;
         }
@@ -133,9 +159,8 @@ struct http_client::transfer {
     }
 };
 
-http_client::http_client(const tenant_settings& settings, const egress_policy& policy, patience limits,
-                         connection_observer observer)
-    : _settings(settings),
+client::client(client_settings settings, const egress_policy& policy, patience limits, connection_observer observer)
+    : _settings(std::move(settings)),
       _policy(policy),
       _limits(limits),
       _observer(std::move(observer)),
@@ -146,43 +171,43 @@ http_client::http_client(const tenant_settings& settings, const egress_policy& p
     }
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // a name server that is silent does not hold up the end
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "https");
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, _settings.clear ? "http,https" : "https");
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "Postern");
     curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip");
     curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, 1L);
     curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, 2L);
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, static_cast<long>(settings.connect_timeout_s));
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, static_cast<long>(_settings.connect_timeout_s));
     curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(settings.answer_timeout_s));
-    curl_easy_setopt(curl, CURLOPT_PROXY, settings.proxy.c_str());
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(_settings.answer_timeout_s));
+    curl_easy_setopt(curl, CURLOPT_PROXY, _settings.proxy.c_str());
     curl_easy_setopt(curl, CURLOPT_NOPROXY, "");
     curl_easy_setopt(curl, CURLOPT_HEADEROPT, static_cast<long>(CURLHEADER_SEPARATE));  // the proxy gets no token
-    if (!settings.proxy_user.empty()) {
-        curl_easy_setopt(curl, CURLOPT_PROXYUSERNAME, settings.proxy_user.c_str());
-        curl_easy_setopt(curl, CURLOPT_PROXYPASSWORD, settings.secrets.proxy_password.c_str());
+    if (!_settings.proxy_user.empty()) {
+        curl_easy_setopt(curl, CURLOPT_PROXYUSERNAME, _settings.proxy_user.c_str());
+        curl_easy_setopt(curl, CURLOPT_PROXYPASSWORD, _settings.proxy_password.c_str());
     }
-    if (!settings.ca_certificates.empty()) {
-        curl_blob authorities = blob_of(settings.ca_certificates);
+    if (!_settings.ca_certificates.empty()) {
+        curl_blob authorities = blob_of(_settings.ca_certificates);
         curl_easy_setopt(curl, CURLOPT_CAINFO_BLOB, &authorities);
         curl_easy_setopt(curl, CURLOPT_PROXY_CAINFO_BLOB, &authorities);
     }
 }
 
-http_client::~http_client() = default;
+client::~client() = default;
 
-answer http_client::perform(const request& what) {
+answer client::perform(const request& what) {
     answer out;
-    _server = what.to.url();
-    _host = what.to.host;
+    _server = what.server;
+    _host = what.host;
     const auto left = std::chrono::duration_cast<milliseconds>(_limits.until - clock::now());
     CURL* const curl = _handle->curl;
     if (curl == nullptr) {
         out.why = fail("TCP", "libcurl has no memory for a request").value();
         return out;
     }
-    transfer one(_policy, _limits.stop);
+    transfer one(_policy, _limits.stop, _settings.longest_answer);
     header_list fields;
     append(fields, "Accept: application/json");
     append(fields, "Expect:");
@@ -190,13 +215,31 @@ answer http_client::perform(const request& what) {
         append(fields, "Authorization: Bearer " + what.token);
     }
     const std::string url = _server + what.target;
+    const process::descriptor file(what.file.empty() ? -1 : ::open(what.file.c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat status {};
+    if (!what.file.empty() && (!file || ::fstat(file.get(), &status) != 0)) {
+        out.why = fail("file", process::errno_text("open", what.file, errno)).value();
+        return out;
+    }
+    one.file = file.get();
+    if (file) {
+        append(fields, "Content-Type: " + what.file_type);
+    }
     curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields.get());
-    if (what.form.empty()) {
+    if (file) {
+        curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, nullptr);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(status.st_size));
+        curl_easy_setopt(curl, CURLOPT_READFUNCTION, &transfer::read);
+        curl_easy_setopt(curl, CURLOPT_READDATA, &one);
+        curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, &transfer::seek);
+        curl_easy_setopt(curl, CURLOPT_SEEKDATA, &one);
+    } else if (what.form.empty()) {
         curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
     } else {
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
-        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, static_cast<long>(what.form.size()));
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(what.form.size()));
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, what.form.data());
     }
     curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS,
@@ -229,7 +272,7 @@ answer http_client::perform(const request& what) {
     return out;
 }
 
-void http_client::observe(const transfer& of) {
+void client::observe(const transfer& of) {
     if (!_observer) {
         return;
     }
@@ -251,7 +294,7 @@ void http_client::observe(const transfer& of) {
     }
 }
 
-failure http_client::explain(int code, const transfer& of) const {
+failure client::explain(int code, const transfer& of) const {
     const std::string words =
         one_line(of.words[0] == '\0' ? curl_easy_strerror(static_cast<CURLcode>(code)) : of.words.data());
     const std::string whom = _settings.proxy.empty() ? _host : "the proxy " + _settings.proxy;
@@ -265,19 +308,20 @@ failure http_client::explain(int code, const transfer& of) const {
         return fail("TCP", "cannot connect to " + whom + ": " + process::egress_refusal(of.refused)).value();
     }
     if (of.too_long) {
-        return fail("answer", _host + " answers with more than " + std::to_string(longest_answer) + " octets").value();
+        return fail("answer", _host + " answers with more than " + std::to_string(_settings.longest_answer) + " octets")
+            .value();
     }
     if (tunnel != 0 && tunnel != 200) {
         return fail("proxy", "the proxy " + _settings.proxy + " does not lead to " + _host + ": it answers " +
                                  std::to_string(tunnel) +
-                                 (tunnel == 407 ? "; set proxy_user and the secret proxy_password"
+                                 (tunnel == 407 ? "; set proxy_user and " + _settings.proxy_password_member
                                                 : "; allow " + _host + " there"))
             .value();
     }
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CACERT_BADFILE) {
-        return fail("TLS",
-                    "the certificate that " + _host + " shows can't be trusted: " + words +
-                        "; if something between inspects TLS, set its authority's certificate as ca_certificates")
+        return fail("TLS", "the certificate that " + _host + " shows can't be trusted: " + words +
+                               "; if something between inspects TLS, set its authority's certificate as " +
+                               _settings.ca_member)
             .value();
     }
     if (_handle->passed(CURLINFO_PRETRANSFER_TIME_T)) {
@@ -295,4 +339,4 @@ failure http_client::explain(int code, const transfer& of) const {
         .value();
 }
 
-}  // namespace postern::sources::microsoft365
+}  // namespace postern::sources::https

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <exception>
 #include <iostream>
 #include <random>
 #include <thread>
@@ -118,24 +119,7 @@ int run_for_good(const agent::configuration& settings) {
     return 0;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-    CLI::App program("Reads an LDAP directory and pushes its list of recipients to Postern.", "postern-agent");
-    std::string file = "/etc/postern/agent.toml";
-    bool check = false;
-    bool once = false;
-    bool test_run = false;
-    program.add_option("--config", file, "the settings")->capture_default_str();
-    program.add_flag("--check", check, "check the settings, and end");
-    program.add_flag("--once", once, "one round, and end with its outcome");
-    program.add_flag("--test-run", test_run, "show what a push would change, and change nothing");
-    program.set_version_flag("--version", std::string(process::version));
-    try {
-        program.parse(argc, argv);
-    } catch (const CLI::ParseError& wrong) {
-        return program.exit(wrong) == 0 ? 0 : static_cast<int>(agent::outcome::usage);
-    }
+int run(const std::string& file, bool check, bool once, bool test_run) {
     const auto settings = agent::read_configuration(file);
     if (!settings) {
         return complain(settings.error());
@@ -159,4 +143,30 @@ int main(int argc, char** argv) {
         return static_cast<int>(done.end);
     }
     return run_for_good(*settings);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App program("Reads an LDAP directory and pushes its list of recipients to Postern.", "postern-agent");
+    std::string file = "/etc/postern/agent.toml";
+    bool check = false;
+    bool once = false;
+    bool test_run = false;
+    program.add_option("--config", file, "the settings")->capture_default_str();
+    program.add_flag("--check", check, "check the settings, and end");
+    program.add_flag("--once", once, "one round, and end with its outcome");
+    program.add_flag("--test-run", test_run, "show what a push would change, and change nothing");
+    program.set_version_flag("--version", std::string(process::version));
+    try {
+        program.parse(argc, argv);
+    } catch (const CLI::ParseError& wrong) {
+        return program.exit(wrong) == 0 ? 0 : static_cast<int>(agent::outcome::usage);
+    }
+    try {
+        return run(file, check, once, test_run);
+    } catch (const std::exception& problem) {
+        process::log(process::level::error, "failed", {{"reason", problem.what()}});
+        return static_cast<int>(agent::outcome::not_applied);
+    }
 }

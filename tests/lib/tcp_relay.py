@@ -5,14 +5,14 @@ import threading
 
 
 class Relay:
-    """Accepts connections and relays them to `to` for so many octets of answers; then, or without `to`, is silent for ever.
+    """Accepts connections and relays them to `to` for so many octets of answers (`asked`: of questions instead); then, or without `to`, is silent for ever.
 
-    `reached` is set when the octets are used up; `open()` lets all through from now on; `cut()` ends the connections; `connect` makes the
+    Octets are of each connection. `reached` is set when they are used up; `open()` lets all through from now on; `cut()` ends the connections; `connect` makes the
     connection to the server (in another network namespace, say).
     """
 
-    def __init__(self, to=None, octets=0, connect=None):
-        self.to, self.octets = to, octets
+    def __init__(self, to=None, octets=0, connect=None, asked=None):
+        self.to, self.octets, self.asked = to, None if asked else octets, asked
         self.reached = threading.Event()
         self._connect = connect or (lambda port: socket.create_connection(("127.0.0.1", port)))
         self._opened = threading.Event()
@@ -29,7 +29,7 @@ class Relay:
                 if self.to:
                     server = self._connect(self.to)
                     self.kept.append(server)
-                    threading.Thread(target=self._pump, args=(client, server, None), daemon=True).start()
+                    threading.Thread(target=self._pump, args=(client, server, self.asked), daemon=True).start()
                     threading.Thread(target=self._pump, args=(server, client, self.octets), daemon=True).start()
             except OSError:
                 return
@@ -51,7 +51,7 @@ class Relay:
             return
 
     def open(self):
-        self.octets = None
+        self.octets = self.asked = None
         self._opened.set()
 
     def cut(self):

@@ -14,6 +14,7 @@ from graph import Proxy
 from slapd import BASE, Slapd, people, person
 from tcp_relay import Relay
 
+from lib import lists
 from lib.agent import Agent
 from lib.following import Following
 
@@ -179,7 +180,8 @@ def test_an_answer_that_is_lost_makes_no_list_count_twice(rig):
     assert running.returncode == 0, words
     assert report_sequence(rig) == sequence + 1 and rig.last()["counts"]["added"] == 1
     assert rig.system.taken("lost@example.com")
-    assert not good(rig.one.once())["whole"]
+    again = good(rig.one.once())  # whole: the relay was another Postern to it
+    assert again["added"] + again["removed"] + again["changed"] == 0, again
 
 
 def test_control_killed_while_it_takes_a_list(rig):
@@ -261,11 +263,6 @@ def test_two_agents_for_one_source_never_mix_their_lists(rig):
     said = good(rig.one.once())
     assert said["whole"], "the other's list is there: it is not this agent's last one"
     assert rig.system.taken("two@example.com")
-    with subprocess.Popen(rig.one.command("--config", rig.one.configuration), stderr=subprocess.PIPE, text=True) as running:
-        wait_until(lambda: (rig.one.state / "lock").exists() and running.poll() is None, 5, "the agent at work")
-        wait_until(lambda: rig.one.once().returncode == 2, 5, "the second one to be refused")
-        running.terminate()
-        assert running.wait(20) == 0, running.stderr.read()
 
 
 def test_a_list_over_the_limits_is_held_and_repairs_when_the_directory_is_right_again(rig):
@@ -275,7 +272,7 @@ def test_a_list_over_the_limits_is_held_and_repairs_when_the_directory_is_right_
     empty = refused(rig.one.once(), 1, "has no address in the source's domains")
     assert empty["state"] == "failed" and rig.addresses() == before
     rig.one.configure({"directory": {"base": BASE, "filter": "(cn=user00000*)"}})
-    held = refused(rig.one.once(), 1, "waits for a person", "more than the limit of 10 %")
+    held = refused(rig.one.once(), 1, "waits for a person", "more than the limit of")
     assert held["state"] == "held" and rig.system.taken("user000100@example.com")
     rig.one.configure({"directory": {"filter": "(&(objectClass=mailThing)(|(mail=*)(proxyAddresses=*)))"}})
     said = good(rig.one.once())
@@ -329,7 +326,7 @@ def test_settings_are_checked_at_the_start_with_file_and_line(rig):
     assert "agent.toml:" in wrong("postern", url="nonsense") and "postern.url" in wrong("postern", url="nonsense")
     assert "postern.source" in wrong("postern", source="") and "it is missing" in wrong("postern", source="")
     assert "directory.base" in wrong("directory", base="")
-    assert "unknown" in wrong("directory", passwort="x")
+    assert "there is no such key" in wrong("directory", passwort="x")
     open_to_all = rig.one.secret("open", "x")
     open_to_all.chmod(0o644)
     assert "chmod 600" in wrong("postern", token_file="open")
@@ -339,6 +336,9 @@ def test_it_runs_by_schedule_and_ends_when_it_is_told(rig):
     rig.add_person("scheduled")
     rig.one.start()
     wait_until(lambda: rig.system.taken("scheduled@example.com"), 20, "the first round")
+    second = rig.one.once()
+    assert second.returncode == 2 and "another postern-agent works with the state folder" in second.stderr, second.stderr
+    wait_until(lambda: rig.one.log("pushed"), 20, "the round's end")
     assert rig.one.stop() == 0
     assert rig.one.log("pushed")[-1]["state"] == "succeeded"
 
@@ -347,7 +347,9 @@ def test_it_runs_by_schedule_and_ends_when_it_is_told(rig):
 def test_a_large_directory(rig, full, facts, tmp_path):
     """Times and peak memory of a whole round and of one with changes."""
     size = 100_000 if full else 2_000
-    with Slapd(tmp_path / "slapd", people(size)) as server:
+    server = Slapd(tmp_path / "slapd", units=("people", "rest"), directives="threads 4")
+    server.load(lists.people(range(size), "rest"))
+    with server:
         rig.system.ctl("source", "add", "push:large", "--max-removed", "0")
         agent = Agent(tmp_path / "agent", server, rig.control.url, rig.authority.file, rig.token, "push:large")
         words = []
@@ -362,9 +364,11 @@ def test_a_large_directory(rig, full, facts, tmp_path):
             assert json.loads((tmp_path / "said").read_text().splitlines()[-1])["whole"] == (name == "whole")
             control = next(int(line.split()[1]) for line in open(f"/proc/{rig.control.process.pid}/status") if line.startswith("VmHWM"))
             words.append(f"{name} {seconds:.1f} s, agent {peak / 1024:.0f} MiB, control {control / 1024:.0f} MiB")
-            server.modify(person("one-more").replace("\n", "\nchangetype: add\n", 1))
+            if name == "whole":
+                server.modify(person("one-more").replace("\n", "\nchangetype: add\n", 1))
             if full:
                 assert peak < 100 * 1024
-        assert rig.addresses("push:large") == 2 * size + 1
-        facts(f"{size:,} people, {2 * size:,} addresses: " + "; ".join(words))
+        addresses = size + size // 4 + 1
+        assert rig.addresses("push:large") == addresses
+        facts(f"{size:,} people, {addresses:,} addresses: " + "; ".join(words))
         rig.system.ctl("source", "remove", "push:large", timeout=600)

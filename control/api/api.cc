@@ -7,6 +7,7 @@
 #include "board/process/files.h"
 #include "board/process/log.h"
 #include "control/api/encode.h"
+#include "control/api/identity.h"
 #include "control/api/routes.h"
 #include "control/api/scope.h"
 #include "control/api/transaction.h"
@@ -31,18 +32,6 @@ bool asks_directly(const request& head) {
         host = host.substr(0, host.find(':'));
     }
     return host == "localhost" || is_loopback_address(std::string(host));
-}
-
-role to_role(directory::role of) {
-    switch (of) {
-        case directory::role::admin:
-            return role::admin;
-        case directory::role::editor:
-            return role::operator_;
-        case directory::role::viewer:
-            return role::reader;
-    }
-    return role::reader;
 }
 
 /// The token of `Authorization: Bearer TOKEN`; on pages for browsers also Basic's password.
@@ -105,23 +94,7 @@ answer<caller> api_application::identify(const request& head, bool page) const {
     if (!in) {
         return failure(in);
     }
-    const auto token = directory::authenticate(*in, *secret);
-    if (!token) {
-        if (token.error().kind != directory::error_kind::not_found) {
-            return failure(token);
-        }
-        return tl::unexpected(unauthorized("The token is not known, or was revoked."));
-    }
-    const auto reached = directory::resolve_scope(*in, token->scope);
-    if (!reached) {
-        return failure(reached);
-    }
-    caller out{to_role(token->role), static_cast<std::int64_t>(token->id), token->name, nullptr};
-    if (!reached->is_everything()) {
-        out.name = std::to_string(token->scope.organisation) + "/" + token->name;
-        out.scope = std::make_shared<const directory::scope>(*reached);
-    }
-    return out;
+    return api::identify(*in, *secret);
 }
 
 admission api_application::admit(request& head) {

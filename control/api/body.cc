@@ -63,25 +63,17 @@ std::string escaped(std::string_view name) {
 
 }  // namespace
 
-answer<boost::json::value> parse_json(const request& from) {
-    const std::string_view type = from.field("content-type");
-    if (!is_json(type)) {
-        return tl::unexpected(unsupported_media_type(
-            type.empty() ? "The body has no Content-Type; this resource takes application/json."
-                         : "The body is \"" + std::string(type) + "\"; this resource takes application/json."));
-    }
+answer<boost::json::value> parse_json(std::string_view text) {
     boost::json::parse_options options;
     options.max_depth = max_json_depth;
     boost::json::stream_parser parser({}, options);
     boost::json::error_code error;
-    const std::size_t taken = parser.write_some(from.body.data(), from.body.size(), error);
-    if (!error && taken == from.body.size()) {
+    const std::size_t taken = parser.write_some(text.data(), text.size(), error);
+    if (!error && taken == text.size()) {
         parser.finish(error);
     }
-    if (error || taken != from.body.size()) {
-        const std::size_t line =
-            1 + static_cast<std::size_t>(
-                    std::count(from.body.begin(), from.body.begin() + static_cast<std::ptrdiff_t>(taken), '\n'));
+    if (error || taken != text.size()) {
+        const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(taken), '\n');
         return tl::unexpected(bad_request("The body is not JSON: " + (error ? error.message() : "text after its end") +
                                           " (line " + std::to_string(line) + ", octet " + std::to_string(taken) +
                                           ")."));
@@ -89,6 +81,15 @@ answer<boost::json::value> parse_json(const request& from) {
     return parser.release();
 }
 
+answer<boost::json::value> parse_json(const request& from) {
+    const std::string_view type = from.field("content-type");
+    if (!is_json(type)) {
+        return tl::unexpected(unsupported_media_type(
+            type.empty() ? "The body has no Content-Type; this resource takes application/json."
+                         : "The body is \"" + std::string(type) + "\"; this resource takes application/json."));
+    }
+    return parse_json(std::string_view(from.body));
+}
 answer<boost::json::object> parse_json_object(const request& from) {
     auto value = parse_json(from);
     if (!value) {

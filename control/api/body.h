@@ -18,6 +18,8 @@ namespace postern::api {
 inline constexpr std::size_t max_json_depth = 16;
 inline constexpr std::size_t max_bulk_items = 10'000;
 
+/// A text as JSON; 400 with the place for one that is not.
+answer<boost::json::value> parse_json(std::string_view text);
 /// The body of a request as JSON; 400 with the place for text that is not, 415 for a Content-Type that is not JSON.
 answer<boost::json::value> parse_json(const request& from);
 answer<boost::json::object> parse_json_object(const request& from);

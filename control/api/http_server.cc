@@ -345,6 +345,7 @@ asio::awaitable<void> http_server::state::serve(Stream& stream, beast::tcp_strea
         keep_alive = message.keep_alive() && !stopping;
         request asked;
         asked.loopback = loopback;
+        asked.tls = tls.has_value();
         const std::string target(message.target());
         const std::size_t mark = target.find('?');
         asked.path = target.substr(0, mark);

@@ -47,6 +47,7 @@ struct request {
     std::string upload;                                       ///< the temporary file that holds an uploaded body
     std::string upload_digest;                                ///< SHA-256 of it, in hex
     bool loopback = false;                                    ///< the client's address is a loopback one
+    bool tls = false;                                         ///< it came over TLS
     std::vector<std::string> arguments;                       ///< the path's parameters, decoded, in order
     api::caller caller;
 

@@ -31,11 +31,11 @@ std::string make_cursor(std::string_view order, std::string_view position) {
     return base64url(plain);
 }
 
-answer<query> query::parse(std::string_view raw) {
-    if (raw.size() > max_query_octets) {
-        return tl::unexpected(bad_request("The query is longer than " + std::to_string(max_query_octets) + " octets."));
+answer<std::vector<decoded_parameter>> decode_query(std::string_view raw, std::size_t max_octets, std::size_t most) {
+    if (raw.size() > max_octets) {
+        return tl::unexpected(bad_request("The query is longer than " + std::to_string(max_octets) + " octets."));
     }
-    query parsed;
+    std::vector<decoded_parameter> out;
     while (!raw.empty()) {
         const std::string_view pair = raw.substr(0, raw.find('&'));
         raw.remove_prefix(std::min(raw.size(), pair.size() + 1));
@@ -52,14 +52,26 @@ answer<query> query::parse(std::string_view raw) {
         if (!is_utf8(*name) || !is_utf8(*value)) {
             return tl::unexpected(bad_request("The query is not UTF-8."));
         }
-        if (parsed.find(*name) != nullptr) {
-            return tl::unexpected(bad_request("The query has a parameter twice.", {{"?" + *name, "is given twice"}}));
+        if (out.size() == most) {
+            return tl::unexpected(bad_request("The query has more than " + std::to_string(most) + " parameters."));
         }
-        if (parsed._parameters.size() == max_query_parameters) {
+        out.push_back({std::move(*name), std::move(*value)});
+    }
+    return out;
+}
+
+answer<query> query::parse(std::string_view raw) {
+    auto decoded = decode_query(raw, max_query_octets, max_query_parameters);
+    if (!decoded) {
+        return tl::unexpected(std::move(decoded.error()));
+    }
+    query parsed;
+    for (decoded_parameter& each : *decoded) {
+        if (parsed.find(each.name) != nullptr) {
             return tl::unexpected(
-                bad_request("The query has more than " + std::to_string(max_query_parameters) + " parameters."));
+                bad_request("The query has a parameter twice.", {{"?" + each.name, "is given twice"}}));
         }
-        parsed._parameters.push_back({std::move(*name), std::move(*value), false});
+        parsed._parameters.push_back({std::move(each.name), std::move(each.value), false});
     }
     return parsed;
 }

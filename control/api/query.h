@@ -27,6 +27,13 @@ struct page_request {
     std::string after;  ///< the position after which the page begins; empty: from the start
 };
 
+/// A query's parameters as they come, decoded; 400 for one that is too long, has too many, or is not UTF-8.
+struct decoded_parameter {
+    std::string name;
+    std::string value;
+};
+answer<std::vector<decoded_parameter>> decode_query(std::string_view raw, std::size_t max_octets, std::size_t most);
+
 std::string make_cursor(std::string_view order, std::string_view position);
 
 class query {

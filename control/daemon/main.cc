@@ -14,6 +14,7 @@
 #include "control/api/import_jobs.h"
 #include "control/api/inbound.h"
 #include "control/daemon/configuration.h"
+#include "control/daemon/front.h"
 #include "control/daemon/ldap_type.h"
 #include "control/daemon/microsoft365_type.h"
 #include "control/daemon/privileges.h"
@@ -73,7 +74,7 @@ int run(const daemon::configuration& settings) {
     std::signal(SIGPIPE, SIG_IGN);  // NOLINT(concurrency-mt-unsafe): one thread yet
 
     // The port first: binding it may need the privileges that are given up next.
-    api::api_application application;
+    daemon::front application;
     const auto server = api::http_server::open(settings.api, application);
     if (!server) {
         return cannot_start(server.error());
@@ -137,7 +138,12 @@ int run(const daemon::configuration& settings) {
                          settings.own,
                          settings.billed,
                          &discovery};
-    application.attach(service);
+    const auto secrets = sync::secret_box::open(settings.syncs.key_file);
+    if (!secrets) {
+        return cannot_start(secrets.error());
+    }
+    mailroute::service served{service, *secrets};
+    application.attach(served);
     (*server)->start();
     process::log(process::level::info, "started",
                  {{"version", process::version},

@@ -66,6 +66,10 @@ result<recipients::domain_section> published_domains(const reader& in) {
         statement rows = in.on().query(std::string(domain_columns) + " ORDER BY d.id");
         while (rows.step()) {
             out.domains.push_back(read_domain(rows).settings);
+            recipients::domain_settings& last = out.domains.back();
+            if (last.on_hold) {
+                last.target = last.id;  // an alias on hold: a domain of its own, with nothing but that
+            }
         }
     }
     statement rows = in.on().query("SELECT id, confirmed, catch_all, max_connections FROM route ORDER BY id");

@@ -179,13 +179,15 @@ result<domain> change_domain_alias(writer& in, std::uint32_t id, const domain_al
         return fail(error_kind::invalid,
                     leads_to ? leads_to->name + " is another organisation's" : leads_to.error().text, "domain");
     }
-    if (name == found->name && target == found->target) {
+    const bool on_hold = change.on_hold.value_or(found->settings.on_hold);
+    if (name == found->name && target == found->target && on_hold == found->settings.on_hold) {
         return found;
     }
     const std::string before = domain_json(in, id);
     // Another name is proven by nobody but whoever gives it.
-    in.on().run("UPDATE domain SET name = ?1, target = ?2, proven = iif(name = ?1, proven, 0) WHERE id = ?3", name,
-                target, id);
+    in.on().run(
+        "UPDATE domain SET name = ?1, target = ?2, on_hold = ?3, proven = iif(name = ?1, proven, 0) WHERE id = ?4",
+        name, target, on_hold, id);
     note_domains(in);
     record(in, "changed", "domain:" + name, id, before, domain_json(in, id));
     return find_domain(in, id);

@@ -42,6 +42,7 @@ result<domain> add_domain_alias(writer& in, std::string_view name, std::uint32_t
 struct domain_alias_change {
     std::optional<std::string> name;
     std::optional<std::uint32_t> target;  ///< a domain of the same organisation
+    std::optional<bool> on_hold;          ///< 450 4.3.2 to every recipient in the alias, not in its target
 };
 result<domain> change_domain_alias(writer& in, std::uint32_t id, const domain_alias_change& change);
 

@@ -12,6 +12,15 @@ std::uint32_t organisation_of(const reader& in, std::uint32_t domain) {
     return row.step() ? row.as<std::uint32_t>(0) : 0;
 }
 
+/// The directory source that asserts the row; empty: none does.
+std::string directory_of(const reader& in, std::uint64_t row) {
+    statement synced = in.on().query(
+        "SELECT s.name FROM assertion n JOIN sync_source y ON y.source = n.source JOIN source s ON s.id = y.source"
+        " WHERE n.address = ? LIMIT 1",
+        row);
+    return synced.step() ? std::string(synced.text(0)) : std::string();
+}
+
 /// One row leads to `to` from now on.
 void lead(writer& in, std::uint64_t row, std::uint64_t to, std::uint32_t domain) {
     const auto id = static_cast<std::int64_t>(row);
@@ -44,13 +53,9 @@ result<mailbox> reassign_mailboxes(writer& in, std::uint64_t to, std::span<const
         if (organisation_of(in, found->domain) != organisation) {
             return fail(error_kind::invalid, found->address + " is another organisation's", "mailboxes");
         }
-        statement synced = in.on().query(
-            "SELECT s.name FROM assertion n JOIN sync_source y ON y.source = n.source JOIN source s ON s.id = y.source"
-            " WHERE n.address = ? LIMIT 1",
-            id);
-        if (synced.step()) {
-            return fail(error_kind::conflict, found->address + " is a mailbox in the directory of " +
-                                                  std::string(synced.text(0)) + ": make it an alias there");
+        if (const std::string directory = directory_of(in, id); !directory.empty()) {
+            return fail(error_kind::conflict,
+                        found->address + " is a mailbox in the directory of " + directory + ": make it an alias there");
         }
         for (const alias& each : found->aliases) {
             lead(in, each.id, to, each.domain);
@@ -59,6 +64,28 @@ result<mailbox> reassign_mailboxes(writer& in, std::uint64_t to, std::span<const
     }
     in.on().run("UPDATE address SET updated = ? WHERE id = ?", in.now(), to);
     return find_mailbox(in, to);
+}
+
+result<alias> reassign_alias(writer& in, std::uint64_t to, std::uint64_t alias) {
+    auto found = find_alias(in, alias);
+    if (!found || found->mailbox == to) {
+        return found;
+    }
+    const auto target = find_mailbox(in, to);
+    if (!target) {
+        return tl::unexpected(target.error());
+    }
+    if (organisation_of(in, found->domain) != organisation_of(in, target->domain)) {
+        return fail(error_kind::invalid, found->address + " is another organisation's", "mailbox");
+    }
+    if (const std::string directory = directory_of(in, alias); !directory.empty()) {
+        return fail(error_kind::conflict,
+                    found->address + " is an alias in the directory of " + directory + ": change it there");
+    }
+    const std::uint64_t from = found->mailbox;
+    lead(in, alias, to, found->domain);
+    settle(in, static_cast<std::int64_t>(from), false);
+    return find_alias(in, alias);
 }
 
 }  // namespace postern::directory

@@ -12,4 +12,7 @@ namespace postern::directory {
 /// for an address that a directory source asserts: the next sync would undo it.
 result<mailbox> reassign_mailboxes(writer& in, std::uint64_t to, std::span<const std::uint64_t> mailboxes);
 
+/// The alias leads to `to` from now on, which is of the same organisation. Refused (`conflict`) as above.
+result<alias> reassign_alias(writer& in, std::uint64_t to, std::uint64_t alias);
+
 }  // namespace postern::directory

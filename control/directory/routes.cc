@@ -93,6 +93,10 @@ void put_hosts(writer& in, std::uint32_t id, const std::vector<recipients::mail_
         in.on().run("INSERT INTO route_host(route, position, host, port, priority) VALUES (?, ?, ?, ?, ?)", id, at,
                     hosts[at].host, hosts[at].port, hosts[at].priority);
     }
+    in.on().run(
+        "DELETE FROM mail_server WHERE domain IN (SELECT id FROM domain WHERE route = ?1) AND NOT EXISTS"
+        " (SELECT 1 FROM route_host h WHERE h.route = ?1 AND h.host = mail_server.host AND h.port = mail_server.port)",
+        id);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <array>
 
 #include "control/directory/schema_discovery.h"
+#include "control/directory/schema_mailroute.h"
 
 namespace postern::directory {
 
@@ -553,7 +554,7 @@ CREATE TABLE push_source(
 CREATE INDEX sync_run_by_start ON sync_run(source, started);
 )sql";
 
-const std::array<migration, 10> all = {{
+const std::array<migration, 11> all = {{
     {1, "the model", model},
     {2, "publication", publication},
     {3, "search", search},
@@ -564,6 +565,7 @@ const std::array<migration, 10> all = {{
     {8, "names of sources", names_of_sources},
     {9, "pushed lists", pushes},
     {10, "discovery", discovery_schema},
+    {11, "mailroute", mailroute_tables},
 }};
 
 std::int64_t pragma(connection& on, std::string_view sql) {

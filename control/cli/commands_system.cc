@@ -100,14 +100,17 @@ void add_token_commands(CLI::App& to, context& with) {
         "only for these domains");
     add->add_option_function<std::uint32_t>(
         "--group", [scope](const std::uint32_t& id) { (*scope)["group"] = id; }, "only for this group (id)");
-    add->callback([&with, name, role, scope] {
+    const auto mailroute = std::make_shared<bool>(false);
+    add->add_flag("--mailroute", *mailroute,
+                  "show it as MailRoute's API takes it: \"ApiKey LOGIN:KEY\", the login being NAME");
+    add->callback([&with, name, role, scope, mailroute] {
         object body = *scope;
         body["name"] = *name;
         body["role"] = *role;
         with.wait = false;
         const object made = with.change("POST", target("/v1/tokens"), &body);
         with.show(made, [&] {
-            std::cout << text_of(made, "secret") << '\n';
+            std::cout << (*mailroute ? "ApiKey " + *name + ':' : std::string()) << text_of(made, "secret") << '\n';
             std::cerr << "token " << text_of(made, "id") << ", " << text_of(made, "role")
                       << "; it can't be shown again: keep it in a file that only you can read\n";
         });

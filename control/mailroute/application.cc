@@ -8,6 +8,7 @@
 #include "control/api/identity.h"
 #include "control/mailroute/bulk.h"
 #include "control/mailroute/input.h"
+#include "control/mailroute/remote_data.h"
 #include "control/mailroute/rows.h"
 #include "control/mailroute/schema.h"
 #include "control/mailroute/target.h"
@@ -236,6 +237,9 @@ result<api::response> answer(service& with, const target& at, const api::request
     }
     if (at.kind == target_kind::schema) {
         return json(200, schema_page(*at.of));
+    }
+    if (at.kind == target_kind::remote_data) {
+        return push_remote_data(with, asked);
     }
     return asked.verb == api::method::get ? read(with, at, asked) : write(with, at, asked);
 }

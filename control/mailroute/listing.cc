@@ -43,7 +43,8 @@ result<void> read_order(const resource& of, std::string_view value, std::vector<
         if (orders.size() == max_orders) {
             return refuse(400, "A list is ordered by at most " + std::to_string(max_orders) + " fields.");
         }
-        orders.push_back(std::string(known->sql) + (descending ? " DESC" : ""));
+        orders.push_back(std::string(known->same_form != nullptr ? known->same_sql : known->sql) +
+                         (descending ? " DESC" : ""));
     }
     return {};
 }

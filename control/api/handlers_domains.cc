@@ -317,6 +317,7 @@ answer<response> edit_domain_alias(service& /*with*/, directory::writer& in, cal
             change.target = target->id;
         }
     }
+    change.on_hold = given.flag("on_hold");
     given.finish();
     if (!errors.empty()) {
         return tl::unexpected(invalid(std::move(errors)));

@@ -81,6 +81,7 @@ object represent_alias(const directory::domain& of) {
     return {{"id", of.id},
             {"name", of.name},
             {"domain", of.target},
+            {"on_hold", of.settings.on_hold},
             {"proven", of.proven != 0 ? "dns" : "granted"},
             {"proven_at", time_value(of.proven)},
             {"created", time_value(of.created)}};

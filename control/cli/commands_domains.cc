@@ -146,7 +146,7 @@ void add_alias_commands(CLI::App& domain, context& with, const std::shared_ptr<d
         const object found = with.get(target("/v1/domain-aliases/" + encoded(of->name)));
         with.show(found, [&] { print_members(found); });
     });
-    CLI::App* const edit = alias->add_subcommand("edit", "rename a domain alias, or lead it to another domain");
+    CLI::App* const edit = alias->add_subcommand("edit", "rename a domain alias, lead it to another domain, hold it");
     const auto change = std::make_shared<object>();
     edit->add_option("NAME", of->name, "its name or id")->required();
     edit->add_option_function<std::string>(
@@ -154,6 +154,9 @@ void add_alias_commands(CLI::App& domain, context& with, const std::shared_ptr<d
     edit->add_option_function<std::string>(
         "--domain", [change](const std::string& value) { (*change)["domain"] = value; },
         "the domain whose addresses it has");
+    edit->add_option_function<bool>(
+        "--on-hold", [change](const bool& value) { (*change)["on_hold"] = value; },
+        "true: 450 4.3.2 to every recipient in it, not in its domain");
     edit->callback([&with, of, change] {
         if (change->empty()) {
             context::fail(status::usage, "nothing to change; see posternctl domain alias edit --help");

@@ -38,6 +38,13 @@ result<void> see_address(const change& in, const resource& of, const std::string
     return {};
 }
 
+directory::error without_owner(const change& in, directory::error from) {
+    if (from.kind == directory::error_kind::conflict && in.within().reach < directory::reach::organisation) {
+        from.text = "an address is in the list already";
+    }
+    return from;
+}
+
 result<void> after_adding(change& in, std::uint32_t domain_id) {
     const auto set = directory::enforce_if_listed(in.in, domain_id);
     if (!set) {
@@ -58,7 +65,7 @@ result<directory::mailbox> add_account(change& in, const std::string& address, s
     wanted.aliases = std::move(aliases);
     auto made = directory::add_mailbox(in.in, wanted);
     if (!made) {
-        return refuse(email_account, made.error(), {{"address", field}, {"aliases", "aliases"}});
+        return refuse(email_account, without_owner(in, made.error()), {{"address", field}, {"aliases", "aliases"}});
     }
     return std::move(*made);
 }

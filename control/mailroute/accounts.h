@@ -18,6 +18,9 @@ result<directory::mailbox> find_whole_account(const change& in, std::int64_t id,
 /// Refuses an address whose domain the key does not reach, in the words for one that is not served.
 result<void> see_address(const change& in, const resource& of, const std::string& address, std::string_view field);
 
+/// The error without whose an address is that is there already: that may be outside of what the key reaches.
+directory::error without_owner(const change& in, directory::error from);
+
 /// After addresses were added: the mode that waits for the first.
 result<void> after_adding(change& in, std::uint32_t domain_id);
 

@@ -174,7 +174,7 @@ result<void> add_aliases(change& in, std::int64_t account, const value& body) {
         }
         const auto made = directory::add_alias(in.in, box->id, address);
         if (!made) {
-            return refuse(email_account, made.error(), {{"address", "aliases"}});
+            return refuse(email_account, without_owner(in, made.error()), {{"address", "aliases"}});
         }
     }
     return after_adding(in, box->domain);

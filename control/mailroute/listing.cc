@@ -98,6 +98,9 @@ result<list_request> read_list_request(const resource& of, std::string_view quer
             return tl::unexpected(added.error());
         }
     }
+    if (out.kept.size() > max_query_octets) {
+        return refuse(400, "The query is too long.");  // encoded, in the links to other pages
+    }
     // 0 is "all that may be had at once".
     out.limit = out.limit == 0 ? max_limit : std::min(out.limit, max_limit);
     out.order = joined(orders, orders.empty() ? of.usual_order : of.id);

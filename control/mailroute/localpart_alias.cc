@@ -101,7 +101,7 @@ result<std::int64_t> add(change& in, const input& given) {
     }
     const auto made = directory::add_alias(in.in, box->id, address);
     if (!made) {
-        return refuse(localpart_alias, made.error(), names);
+        return refuse(localpart_alias, without_owner(in, made.error()), names);
     }
     if (const auto done = after_adding(in, made->domain); !done) {
         return tl::unexpected(done.error());

@@ -100,7 +100,7 @@ constexpr auto fields = std::to_array<field>({
      .help = "When it was changed last."},
 });
 
-constexpr field_names names = {
+const field_names names = {
     {"name", "name"}, {"organisation", "customer"}, {"mode", "userlist_complete"}, {"hosts", "deliveryport"}};
 
 /// What `userlist_complete` and `bounce_unlisted` say; 400 if they differ.

@@ -54,7 +54,7 @@ constexpr auto fields = std::to_array<field>({
      .help = "When it was changed last."},
 });
 
-constexpr field_names names = {{"name", "name"}, {"domain", "domain"}};
+const field_names names = {{"name", "name"}, {"domain", "domain"}};
 
 constexpr std::string_view unproven =
     "A name that nobody has proven is the operator's to add: claim it (posternctl domain claim add --alias-of) and "

@@ -90,7 +90,7 @@ constexpr auto fields = std::to_array<field>({
      .ordered = true},
 });
 
-constexpr field_names names = {{"address", "localpart"}, {"aliases", "aliases"}};
+const field_names names = {{"address", "localpart"}, {"aliases", "aliases"}};
 
 std::vector<std::string> whole_aliases(const input& given, const std::string& domain_name) {
     std::vector<std::string> out;

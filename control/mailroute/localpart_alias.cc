@@ -61,7 +61,7 @@ constexpr auto fields = std::to_array<field>({
      .ordered = true},
 });
 
-constexpr field_names names = {{"address", "localpart"}, {"mailbox", "email_account"}};
+const field_names names = {{"address", "localpart"}, {"mailbox", "email_account"}};
 
 result<void> check_type(const input& given) {
     if (given.text("type").value_or("alias") != "alias") {

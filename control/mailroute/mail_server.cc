@@ -69,7 +69,7 @@ constexpr auto fields = std::to_array<field>({
     {.name = "updated_at", .type = field_type::datetime, .sql = "s.updated", .help = "When it was changed last."},
 });
 
-constexpr field_names names = {{"hosts", "server"}};
+const field_names names = {{"hosts", "server"}};
 
 /// Names of hosts are the same in any case.
 std::string lower(std::string text) {

@@ -7,7 +7,7 @@ namespace postern::mailroute {
 
 namespace {
 
-constexpr field_names names = {{"name", "name"}, {"parent", "reseller"}};
+const field_names names = {{"name", "name"}, {"parent", "reseller"}};
 
 }  // namespace
 

@@ -28,6 +28,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds slice{100};
 constexpr std::chrono::minutes first_retry{1};
+constexpr std::chrono::hours longest_told{1};
 
 std::atomic<bool> stopping{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
@@ -110,7 +111,8 @@ int run_for_good(const agent::configuration& settings) {
         if (failures != 0) {
             pause = std::min<milliseconds>(settings.every, first_retry * (1U << (failures - 1)));
         }
-        pause = std::max<milliseconds>(pause, done.retry_after);
+        // A Retry-After that something between gives as a date is as long as this machine's clock is wrong.
+        pause = std::max<milliseconds>(pause, std::min<milliseconds>(done.retry_after, longest_told));
         const double later = std::uniform_real_distribution<double>(0, 0.1)(random);
         rest(pause + milliseconds(static_cast<std::int64_t>(static_cast<double>(pause.count()) * later)));
     }

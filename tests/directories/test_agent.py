@@ -1,6 +1,7 @@
 """postern-agent between a real slapd and a whole system, over TLS: whole lists, changes, and every way in which a push breaks. Nothing is half-applied,
 nothing twice, and the next good round repairs by itself."""
 
+import datetime
 import json
 import os
 import shutil
@@ -24,7 +25,7 @@ COUNT = 300
 class Rig:
     def __init__(self, folder):
         self.server = Slapd(folder / "slapd", people(COUNT))
-        self.authority = Authority(folder / "tls")
+        self.authority = Authority(folder / "tls", begun_days_ago=10)
         certificate, key = self.authority.issue("postern")
         self.system = Following(folder / "system", control={"api": {"certificate": str(certificate), "key": str(key)}})
         self.system.control.ca = str(self.authority.file)
@@ -241,19 +242,39 @@ def test_an_older_state_folder_pushes_the_whole_and_applies_nothing_twice(rig):
     assert rig.system.refused("ghost@example.com")
 
 
+def clock(wrong_by):
+    """Environment of a program whose clock is wrong by so much, and goes as fast as any."""
+    return {"LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "FAKETIME": wrong_by, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+
+
 @pytest.mark.release  # a sanitizer and faketime both want to be the first in the process
-def test_an_older_clock_stops_at_the_certificate_or_changes_nothing(rig):
-    old = {"LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "FAKETIME": "-400d", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+def test_a_clock_that_no_certificate_is_good_for_changes_nothing(rig):
     syncs = len(rig.syncs())
-    done = rig.one.once(environment=old)
-    assert done.returncode in (3, 5), done.stderr  # neither the directory nor Postern can be trusted then
-    assert "certificate" in report(done)["reason"], done.stderr
+    for wrong_by in ("-400d", "+400d"):
+        done = rig.one.once(environment=clock(wrong_by))
+        assert done.returncode in (3, 5), done.stderr  # neither the directory nor Postern can be trusted then
+        assert "certificate" in report(done)["reason"], done.stderr
     assert len(rig.syncs()) == syncs
-    # Where no certificate tells: numbers are Postern's own, so that a clock in the past makes no list older.
+
+
+@pytest.mark.release
+def test_a_clock_that_is_wrong_within_the_certificates_makes_no_list_older_and_none_count_twice(rig):
+    good(rig.one.once())
     clear = rig.agent("clear", settings={"directory": {"servers": [f"127.0.0.1:{rig.server.port}"], "security": "none"}})
-    rig.add_person("clock")
-    assert clear.once().returncode == 0
-    assert rig.system.taken("clock@example.com")
+    good(clear.once())
+    for number, wrong_by in enumerate(("-7d", "+7d", "-7h", "+7h", "-1d", "+0")):
+        name, sequence = f"clock{number}", report_sequence(rig)
+        rig.add_person(name)
+        said = good(clear.once(environment=clock(wrong_by)))
+        assert (said["added"], said["removed"], said["changed"]) == (1, 0, 0), (wrong_by, said)
+        assert said["sequence"] == report_sequence(rig) == sequence + 1, (wrong_by, said)
+        assert rig.system.taken(f"{name}@example.com")
+        again = good(clear.once(environment=clock(wrong_by)))
+        assert again["added"] + again["removed"] + again["changed"] == 0, (wrong_by, again)
+    # In Postern's history every list has Postern's own time, in the order in which they came.
+    started = [datetime.datetime.fromisoformat(each["started"]) for each in rig.syncs()]
+    assert started == sorted(started, reverse=True), started
+    assert abs((datetime.datetime.now(datetime.timezone.utc) - started[0]).total_seconds()) < 300, started[0]
 
 
 def test_two_agents_for_one_source_never_mix_their_lists(rig):

@@ -20,7 +20,7 @@ import weakref
 from lib.smtp import Place
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("POSTERN_BIN", ROOT / "build" / "release" / "bin"))
+BIN = pathlib.Path(os.environ.get("POSTERN_BIN", ROOT / "build" / "release" / "bin")).resolve()
 
 
 def free_port():

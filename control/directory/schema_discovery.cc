@@ -1,4 +1,4 @@
-#include "control/directory/schema_discovery.h"
+#include "control/directory/schema_parts.h"
 
 namespace postern::directory {
 

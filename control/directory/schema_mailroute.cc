@@ -1,9 +1,8 @@
-// The migration "mailroute": what clients of the MailRoute-compatible API keep here (mailroute.h, mail_servers.h).
-#pragma once
+#include "control/directory/schema_parts.h"
 
 namespace postern::directory {
 
-inline constexpr const char* mailroute_tables = R"sql(
+const char* const mailroute_schema = R"sql(
 CREATE TABLE mailroute_domain(
     domain INTEGER PRIMARY KEY REFERENCES domain(id) ON DELETE CASCADE,
     deliveryport INTEGER NOT NULL CHECK (deliveryport BETWEEN 1 AND 65535),

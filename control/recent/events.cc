@@ -6,8 +6,9 @@ namespace postern::recent {
 
 namespace {
 
-constexpr std::array<std::string_view, 9> words = {"listed",  "would_reject", "refused_behind", "deferred",      "rejected",
-                                                   "unknown", "good_mail",    "bad_mail",       "listed_refused"};
+constexpr std::array<std::string_view, 9> words = {"listed",    "would_reject", "refused_behind",
+                                                   "deferred",  "rejected",     "unknown",
+                                                   "good_mail", "bad_mail",     "listed_refused"};
 
 }  // namespace
 

@@ -93,7 +93,8 @@ directory::result<void> put(directory::writer& in, std::uint32_t id, const sourc
         set.settings, set.enabled, in_milliseconds(set.interval), set.limits.removed_count, set.limits.removed_percent,
         set.limits.added_count, set.limits.added_percent, set.limits.total_count, set.limits.floor,
         in_milliseconds(set.grace), in_milliseconds(set.freshness), set.fallback_to_defer, set.notify.webhook,
-        sources::joined_lines(set.notify.emails), set.notify.additions, set.notify.changes, set.notify.trouble, in.now(), id);
+        sources::joined_lines(set.notify.emails), set.notify.additions, set.notify.changes, set.notify.trouble,
+        in.now(), id);
     return directory::or_failure(in);
 }
 

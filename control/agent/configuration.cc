@@ -47,7 +47,7 @@ void read_server(settings_section section, server_settings& out, const std::stri
     section.text("url", out.url);
     const auto url = boost::urls::parse_uri(out.url);
     if (!url || (url->scheme() != "https" && url->scheme() != "http") || url->host().empty() || url->has_userinfo() ||
-        url->has_query() || url->has_fragment() || (url->path() != "" && url->path() != "/")) {
+        url->has_query() || url->has_fragment() || (!url->path().empty() && url->path() != "/")) {
         section.error("url", "it is not the URL of a Postern; write it as \"https://postern.example.com:8025\"");
     } else if (url->scheme() == "http" && !is_loopback(url->encoded_host())) {
         section.error("url", "the list and the token would go over the network in clear text; write https://");

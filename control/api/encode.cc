@@ -141,6 +141,8 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
         const char c = text[at];
         if (c == '+' && plus_is_space) {
             out += ' ';
+        } else if (c == '\0') {
+            return std::nullopt;  // as %00 is none
         } else if (c != '%') {
             out += c;
         } else {

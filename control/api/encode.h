@@ -16,7 +16,7 @@ std::optional<std::string> from_base64url(std::string_view text);
 /// The ordinary alphabet with padding, as HTTP Basic authentication has it.
 std::optional<std::string> from_base64(std::string_view text);
 
-/// nullopt: a `%` not followed by two hex digits, or an encoded NUL. `plus_is_space` for queries.
+/// nullopt: a `%` not followed by two hex digits, or a NUL, encoded or not. `plus_is_space` for queries.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);
 /// Everything but the unreserved characters encoded.
 std::string percent_encode(std::string_view text);

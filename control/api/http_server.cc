@@ -133,6 +133,10 @@ struct http_server::state {
     void end_request();
 };
 
+response application::refuse(const request& /*head*/, const problem& why) {
+    return to_response(why);
+}
+
 void http_server::state::begin_request() {
     ++requests;
     const std::lock_guard lock(mutex);
@@ -151,7 +155,7 @@ asio::awaitable<admission> http_server::state::admit(request& head) {
         try {
             out = app.admit(head);
         } catch (const std::exception& failure) {
-            out.refusal = to_response(internal(failure.what()));
+            out.refusal = app.refuse(head, internal(failure.what()));
         }
         co_return out;
     };
@@ -164,7 +168,7 @@ asio::awaitable<response> http_server::state::ask(request& whole, bool may_wait)
         try {
             out = app.handle(whole);
         } catch (const std::exception& failure) {
-            out = to_response(internal(failure.what()));
+            out = app.refuse(whole, internal(failure.what()));
         }
         co_return out;
     };
@@ -180,7 +184,7 @@ asio::awaitable<bool> http_server::state::read_body(Stream& stream, beast::tcp_s
     if (kind == body_kind::upload) {
         if (const auto opened = file.open(options.upload_folder); !opened) {
             process::log(process::level::error, "upload_failed", {{"error", opened.error()}});
-            refusal = to_response(unavailable("The upload can't be kept: " + opened.error() + "."));
+            refusal = app.refuse(into, unavailable("The upload can't be kept: " + opened.error() + "."));
             co_return true;
         }
     }
@@ -202,9 +206,10 @@ asio::awaitable<bool> http_server::state::read_body(Stream& stream, beast::tcp_s
         below.expires_after(options.block_timeout);
         co_await http::async_read(stream, buffer, parser, as_value(error));
         if (error == http::error::body_limit) {
-            refusal = to_response(too_large(
-                "The body is longer than " +
-                std::to_string(kind == body_kind::upload ? options.upload_limit : options.body_limit) + " octets."));
+            refusal = app.refuse(
+                into, too_large("The body is longer than " +
+                                std::to_string(kind == body_kind::upload ? options.upload_limit : options.body_limit) +
+                                " octets."));
             co_return true;
         }
         if (error && error != http::error::need_buffer) {
@@ -216,11 +221,11 @@ asio::awaitable<bool> http_server::state::read_body(Stream& stream, beast::tcp_s
         } else if (kind == body_kind::upload) {
             if (const auto written = file.write(got); !written) {
                 process::log(process::level::error, "upload_failed", {{"error", written.error()}});
-                refusal = to_response(unavailable("The upload can't be kept: " + written.error() + "."));
+                refusal = app.refuse(into, unavailable("The upload can't be kept: " + written.error() + "."));
                 co_return true;
             }
         } else if (!got.empty()) {
-            refusal = to_response(bad_request("This request takes no body."));
+            refusal = app.refuse(into, bad_request("This request takes no body."));
             co_return true;
         }
     }
@@ -357,7 +362,7 @@ asio::awaitable<void> http_server::state::serve(Stream& stream, beast::tcp_strea
         admission admitted;
         const auto verb = to_method(message.method());
         if (!verb) {
-            refusal = to_response(bad_request("The method is not one that this API knows."));
+            refusal = app.refuse(asked, bad_request("The method is not one that this API knows."));
             refusal->status = 501;
         } else {
             asked.verb = *verb;
@@ -370,9 +375,9 @@ asio::awaitable<void> http_server::state::serve(Stream& stream, beast::tcp_strea
                                         : admitted.body == body_kind::memory ? options.body_limit
                                                                              : 0;
             if (parser.content_length() && *parser.content_length() > limit) {
-                refusal = to_response(limit == 0
-                                          ? bad_request("This request takes no body.")
-                                          : too_large("The body is longer than " + std::to_string(limit) + " octets."));
+                refusal = app.refuse(
+                    asked, limit == 0 ? bad_request("This request takes no body.")
+                                      : too_large("The body is longer than " + std::to_string(limit) + " octets."));
             } else {
                 parser.body_limit(limit == 0 ? block_octets : limit);
                 if (!co_await read_body(stream, below, buffer, parser, admitted.body, asked, file, refusal)) {

@@ -13,6 +13,7 @@
 #include <tl/expected.hpp>
 
 #include "control/api/message.h"
+#include "control/api/problem.h"
 
 namespace postern::api {
 
@@ -36,6 +37,8 @@ public:
     /// The whole request. Any worker thread; exceptions become a 500. The file of an upload is removed afterwards,
     /// unless it was renamed.
     virtual response handle(request& whole) = 0;
+    /// What the server itself refuses (a body that is too long, a failure), in this API's form.
+    virtual response refuse(const request& head, const problem& why);
 };
 
 struct server_options {

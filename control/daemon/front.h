@@ -16,6 +16,9 @@ public:
 
     api::admission admit(api::request& head) override { return of(head).admit(head); }
     api::response handle(api::request& whole) override { return of(whole).handle(whole); }
+    api::response refuse(const api::request& head, const api::problem& why) override {
+        return of(head).refuse(head, why);
+    }
 
 private:
     api::application& of(const api::request& asked) {

@@ -30,6 +30,13 @@ std::string count_of(std::uint64_t number, const char* one, const char* many) {
     return std::to_string(number) + " " + (number == 1 ? one : many);
 }
 
+std::string with_note(std::string address, std::string_view note) {
+    address += " (";
+    address += note;
+    address += ')';
+    return address;
+}
+
 std::string day_of(timestamp at) {
     const auto seconds = static_cast<std::time_t>(at / 1000);
     std::tm parts{};
@@ -64,16 +71,17 @@ untold read_untold(const directory::reader& in, std::uint32_t domain) {
                                      count_of(rows.as<std::uint64_t>(3), "sender", "senders");
             switch (static_cast<candidate_state>(rows.as<int>(0))) {
                 case candidate_state::added:
-                    out.added.add(address + " (" + seen + ")");
+                    out.added.add(with_note(address, seen));
                     break;
                 case candidate_state::left:
-                    out.left.add(address + " (taken out by " + std::string(rows.text(4)) + "; " + seen + ")");
+                    out.left.add(
+                        with_note(address, "taken out by " + std::string(rows.text(4)).append("; ").append(seen)));
                     break;
                 case candidate_state::base_refused:
-                    out.base_refused.add(address + " (" + seen + ")");
+                    out.base_refused.add(with_note(address, seen));
                     break;
                 case candidate_state::refused:
-                    out.refused.add(address + " (" + std::string(rows.text(5)) + ")");
+                    out.refused.add(with_note(address, rows.text(5)));
                     break;
                 case candidate_state::waiting:
                 case candidate_state::checking:

@@ -471,7 +471,7 @@ result<domain_state> service::probe_now(std::uint32_t domain, const directory::a
         }
         return find_state(*in, domain);
     };
-    const auto of = find();
+    auto of = find();
     if (!of) {
         return of;
     }

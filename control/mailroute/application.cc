@@ -279,6 +279,10 @@ api::admission application::admit(api::request& head) {
     return out;
 }
 
+api::response application::refuse(const api::request& /*head*/, const api::problem& why) {
+    return refusal(why);
+}
+
 api::response application::handle(api::request& whole) {
     auto made = answer(*_service, read_target(whole.path), whole);
     return made ? std::move(*made) : std::move(made.error());

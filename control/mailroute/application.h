@@ -14,6 +14,7 @@ public:
 
     api::admission admit(api::request& head) override;
     api::response handle(api::request& whole) override;
+    api::response refuse(const api::request& head, const api::problem& why) override;
 
 private:
     service* _service = nullptr;

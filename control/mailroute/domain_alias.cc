@@ -60,7 +60,7 @@ constexpr std::string_view unproven =
     "A name that nobody has proven is the operator's to add: claim it (posternctl domain claim add --alias-of) and "
     "prove by DNS that it is yours.";
 
-result<void> put(change& in, std::uint32_t id, directory::domain_alias_change wanted) {
+result<void> put(change& in, std::uint32_t id, const directory::domain_alias_change& wanted) {
     const auto changed = directory::change_domain_alias(in.in, id, wanted);
     if (!changed) {
         return refuse(domain_alias, changed.error(), names);
@@ -83,7 +83,7 @@ result<std::int64_t> add(change& in, const input& given) {
     }
     directory::domain_alias_change wanted;
     wanted.on_hold = !given.flag("active").value_or(true);
-    if (const auto done = put(in, made->id, std::move(wanted)); !done) {
+    if (const auto done = put(in, made->id, wanted); !done) {
         return tl::unexpected(done.error());
     }
     return made->id;
@@ -111,7 +111,7 @@ result<void> edit(change& in, std::int64_t id, const input& given) {
     if (const auto active = given.flag("active")) {
         wanted.on_hold = !*active;
     }
-    return put(in, present->id, std::move(wanted));
+    return put(in, present->id, wanted);
 }
 
 result<void> remove(change& in, std::int64_t id) {

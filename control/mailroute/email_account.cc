@@ -112,7 +112,7 @@ result<void> put_kept(change& in, std::uint64_t id, const input& given) {
 /// The aliases in the account's own domain become these; others stay.
 result<void> put_aliases(change& in, const directory::mailbox& present, std::vector<std::string> wanted) {
     for (const std::string& each : wanted) {
-        if (const auto seen = see_address(in, email_account, each, "aliases"); !seen) {
+        if (auto seen = see_address(in, email_account, each, "aliases"); !seen) {
             return seen;
         }
     }
@@ -175,7 +175,7 @@ result<void> edit(change& in, std::int64_t id, const input& given) {
             return refuse(now.error());
         }
         const std::string domain_name = now->address.substr(now->address.rfind('@') + 1);
-        if (const auto done = put_aliases(in, *now, whole_aliases(given, domain_name)); !done) {
+        if (auto done = put_aliases(in, *now, whole_aliases(given, domain_name)); !done) {
             return done;
         }
     }

@@ -1,6 +1,8 @@
 """The MailRoute-compatible API as its clients meet it: conversations over HTTPS with the real postern-control."""
 
+import json
 import pathlib
+import subprocess
 
 import pytest
 from certificates import Authority
@@ -46,3 +48,32 @@ def kept(control):
 def test_conversation(control, kept, file):
     keys, names = kept
     hold(Server(control.port, control.ca, keys), file, names)
+
+
+def test_what_was_read_and_comes_back_ends_no_mode(control, kept):
+    server = Server(control.port, control.ca, kept[0])
+    control.ctl("domain", "add", "modes.example")
+    uri = server.ask("GET", "/api/v1/domain/?name=modes.example")[1]["objects"][0]["resource_uri"]
+    for mode in ("discover", "defer"):
+        control.ctl("domain", "mode", "modes.example", mode)
+        read = server.ask("GET", uri)[1]
+        assert read["userlist_complete"] is read["bounce_unlisted"] is False
+        status, given, _ = server.ask("PUT", uri, read)
+        assert status == 202 and given == read
+        assert control.ctl_json("domain", "show", "modes.example")["mode"] == mode
+
+
+def test_a_body_beyond_the_bound_is_refused_with_a_reason(control, kept, tmp_path):
+    server = Server(control.port, control.ca, kept[0])
+    (tmp_path / "body").write_bytes(b" " * (9 << 20))
+    login, key = server.keys["admin"]
+    done = subprocess.run(["curl", "-sS", "--cacert", control.ca, "-H", f"Authorization: ApiKey {login}:{key}", "-w", "\n%{http_code}", "--data-binary", f"@{tmp_path}/body",
+                           f"{server.url}/api/v1/email_account/mass_add/"], capture_output=True, text=True, check=False, timeout=60)
+    body, status = done.stdout.rsplit("\n", 1)
+    assert status == "413" and json.loads(body)["error"], done
+    # One entry too many of a bulk call changes nothing.
+    control.ctl("domain", "add", "bulk.example")
+    domain = server.ask("GET", "/api/v1/domain/?name=bulk.example")[1]["objects"][0]
+    status, refused, _ = server.ask("POST", f"{domain['resource_uri']}email_accounts/mass_add/", [f"u{number}" for number in range(10_001)])
+    assert status == 400 and "at most" in refused["error"], refused
+    assert server.ask("GET", f"/api/v1/email_account/?domain={domain['id']}")[1]["meta"]["total_count"] == 0

@@ -28,14 +28,15 @@ TEST(agent_spool, a_restart_takes_back_all_that_was_written) {
     const directory::temporary_folder folder;
     auto lines = spool::create(folder.file("list"));
     ASSERT_TRUE(lines);
-    sources::directory_entry person;
-    person.identity = "1";
-    person.address = "old@example.com";
-    EXPECT_TRUE((*lines)->entry(std::move(person)));
+    const auto person = [](const char* identity, const char* address) {
+        sources::directory_entry out;
+        out.identity = identity;
+        out.address = address;
+        return out;
+    };
+    EXPECT_TRUE((*lines)->entry(person("1", "old@example.com")));
     EXPECT_TRUE((*lines)->restart_whole());
-    person.identity = "2";
-    person.address = "new@example.com";
-    EXPECT_TRUE((*lines)->entry(std::move(person)));
+    EXPECT_TRUE((*lines)->entry(person("2", "new@example.com")));
     EXPECT_TRUE((*lines)->gone("3"));
     ASSERT_TRUE((*lines)->finish());
     const auto read = process::read_file((*lines)->path(), 10'000);

@@ -36,6 +36,7 @@ TEST(encode, percent_decoding_takes_whole_octets_only) {
     for (const char* text : {"%", "%4", "%4g", "a%", "%00", "%-1"}) {
         EXPECT_FALSE(percent_decode(text, true)) << text;
     }
+    EXPECT_FALSE(percent_decode(std::string_view("a\0b", 3), true));
 }
 
 TEST(encode, percent_encoding_comes_back_as_it_was) {

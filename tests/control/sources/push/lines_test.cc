@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace postern::sources::push {
@@ -11,7 +12,7 @@ namespace {
 octet_source from(std::string text, std::size_t part) {
     return [text = std::move(text), part, at = std::size_t{0}](char* to, std::size_t most) mutable {
         const std::size_t n = std::min({part, most, text.size() - at});
-        std::memcpy(to, text.data() + at, n);
+        std::copy_n(text.data() + at, n, to);
         at += n;
         return tl::expected<std::size_t, std::string>(n);
     };

@@ -37,6 +37,7 @@ struct options {
     std::vector<unsigned> cores;
     std::size_t memory_mib = 128;
     std::uint16_t frames = 1024;  ///< each direction of the link holds
+    std::uint64_t in_step = 0;    ///< RCPTs to be answered with generator and shard in turn on one thread; 0: two
 };
 
 std::uint64_t resident() {
@@ -158,6 +159,9 @@ public:
         warm_memory(**far, **near, in_force);
         const std::uint64_t before = resident();
         postern_side side(**near, {.connections = _options.plan.connections + 1024}, in_force);
+        if (_options.in_step != 0) {
+            return in_step(**far, side);
+        }
         with_load(
             **far, side.meter(), [&](const std::atomic<bool>& stop) { side.run(stop); },
             [&] {
@@ -208,6 +212,32 @@ private:
         while (!frames.receive().empty()) {
             frames.release();
         }
+    }
+
+    /// The same load with nothing left to chance: for counting instructions (docs/performance.md).
+    std::optional<std::string> in_step(port::device& far, postern_side& side) {
+        const port::registered_thread registered;
+        port::queue frames = far.queue_at(0);
+        generator client(frames, _options.plan);
+        std::uint32_t turns = 0;
+        const auto run_until = [&](const shard::counter& what, std::uint64_t wanted) {
+            for (; what.value() < wanted; ++turns) {
+                std::uint32_t credit = 1U << 16U;
+                client.turn(turns / 1000, credit);  // about a turn a microsecond
+                side.turn();
+            }
+        };
+        run_until(client.counts().opened, _options.plan.connections);
+        client.begin();
+        run_until(client.counts().rcpts, _options.in_step / 10);
+        const std::uint64_t rcpts = client.counts().rcpts.value();
+        const std::uint64_t before = side.meter().busy_cycles.value();
+        run_until(client.counts().rcpts, rcpts + _options.in_step);
+        const auto answered = static_cast<double>(client.counts().rcpts.value() - rcpts);
+        _out.put("rcpts", answered);
+        _out.put("ns_per_rcpt", static_cast<double>(side.meter().busy_cycles.value() - before) / _hz * 1e9 / answered);
+        _out.put("wrong", static_cast<double>(client.counts().wrong.value()));
+        return std::nullopt;
     }
 
     template <class Condition>
@@ -342,6 +372,7 @@ int read_options(int argc, char** argv, options& o) {
     app.add_option("--warm-up", o.warm_up, "seconds before the first");
     app.add_option("--rate", o.rate, "commands a second; 0: as fast as they are answered");
     app.add_option("--cores", o.cores, "core of the shard, core of the generator")->delimiter(',')->expected(2);
+    app.add_option("--in-step", o.in_step, "RCPTs to be answered, generator and shard in turn on one thread");
     app.add_option("--memory", o.memory_mib, "MiB for frame buffers");
     CLI11_PARSE(app, argc, argv);
     if (o.plan.sources == 0 || (o.plan.sources & (o.plan.sources - 1)) != 0 ||

@@ -101,6 +101,14 @@ void postern_side::run(const std::atomic<bool>& stop) {
     }
 }
 
+void postern_side::turn() {
+    const shard::counter& received = _parts->shard.frames().counts().received;
+    const std::uint64_t had = received.value();
+    const std::uint64_t before = cycles();
+    _parts->loop.turn();
+    _parts->meter.turn(received.value() - had, cycles() - before);
+}
+
 const meter& postern_side::meter() const noexcept {
     return _parts->meter;
 }

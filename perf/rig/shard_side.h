@@ -51,6 +51,9 @@ public:
 
     /// Turns until told to stop; on a thread of its own.
     void run(const std::atomic<bool>& stop);
+    /// One turn, for a caller whose thread DPDK knows: generator and shard in step on one thread, so that a run is the
+    /// same instruction by instruction.
+    [[gnu::noinline]] void turn();
 
     const rig::meter& meter() const noexcept;
     const session::counters& sessions() const noexcept;

@@ -55,7 +55,12 @@ constexpr bool is_link_local(const ip_address& a) noexcept {
 }
 /// A source that may be answered: a host's own address.
 constexpr bool is_host(const ip_address& a) noexcept {
-    return !is_multicast(a) && !is_unspecified(a) && !is_loopback(a) && !same(a, ipv4(255, 255, 255, 255));
+    if (is_ipv4(a)) {
+        using words = std::array<std::uint32_t, 4>;
+        const std::uint32_t whole = std::bit_cast<words>(a)[3];
+        return (a[12] & 0xf0U) != 0xe0 && a[12] != 127 && whole != UINT32_MAX && whole != 0;
+    }
+    return !is_multicast(a) && !is_unspecified(a) && !is_loopback(a);
 }
 constexpr bool is_group(const mac_address& a) noexcept {
     return (a[0] & 1U) != 0;

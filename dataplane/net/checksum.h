@@ -16,37 +16,42 @@ class checksum_sum {
 public:
     checksum_sum& add(octets some) noexcept {
         // Eight octets at a time, in the machine's own order: a one's complement sum is the same in either, but for the
-        // order of its two octets.
-        const std::uint8_t* at = some.data();
-        const auto word = [&at]<class Word>(Word value) {
-            std::memcpy(&value, at, sizeof value);
-            at += sizeof value;
-            return std::uint64_t{value};
-        };
-        // Halves of a word apart: no carry to wait for, and room for 2^32 of them.
+        // order of its octets.
+        static_assert(std::endian::native == std::endian::little);
+        const std::uint8_t* const at = some.data();
         std::uint64_t sum = 0;
-        std::uint64_t upper = 0;
-        for (std::size_t words = some.size() / 8; words > 0; --words) {
-            const std::uint64_t both = word(std::uint64_t{});
-            sum += both & 0xffffffffU;
-            upper += both >> 32U;
+        std::uint64_t carried = 0;
+        const auto take = [&](std::uint64_t word) {
+            sum += word;
+            carried += sum < word ? 1 : 0;
+        };
+        const auto word = [at](std::size_t offset) {
+            std::uint64_t value = 0;
+            std::memcpy(&value, at + offset, sizeof value);
+            return value;
+        };
+        std::size_t done = 0;
+        for (; done + 32 <= some.size(); done += 32) {
+            take(word(done));
+            take(word(done + 8));
+            take(word(done + 16));
+            take(word(done + 24));
         }
-        sum += upper;
-        if ((some.size() & 4U) != 0) {
-            sum += word(std::uint32_t{});
+        for (; done + 8 <= some.size(); done += 8) {
+            take(word(done));
         }
-        if ((some.size() & 2U) != 0) {
-            sum += word(std::uint16_t{});
+        if (const std::size_t left = some.size() - done; left != 0) {
+            if (done != 0) {
+                take(word(some.size() - 8) >> 8 * (8 - left));  // less those that were added before
+            } else {
+                std::uint64_t value = 0;
+                std::memcpy(&value, at, left);
+                take(value);
+            }
         }
-        if ((some.size() & 1U) != 0) {
-            sum += std::bit_cast<std::uint16_t>(std::array<std::uint8_t, 2>{*at, 0});
-        }
-        sum = (sum & 0xffffffffU) + (sum >> 32U);
-        sum = (sum & 0xffffU) + (sum >> 16U & 0xffffU) + (sum >> 32U);
-        sum = (sum & 0xffffU) + (sum >> 16U);
-        sum = (sum & 0xffffU) + (sum >> 16U);
-        const auto octets_of = std::bit_cast<std::array<std::uint8_t, 2>>(static_cast<std::uint16_t>(sum));
-        _sum += read16(octets_of.data());
+        const std::uint64_t swapped = __builtin_bswap64(sum);
+        // 2^64 is 1 in this arithmetic, and that in the order of these octets.
+        _sum += (swapped >> 32U) + (swapped & 0xffffffffU) + (carried << 8U);
         return *this;
     }
     checksum_sum& add16(std::uint16_t value) noexcept {
@@ -61,19 +66,21 @@ public:
     /// Addresses, length and protocol, as TCP, UDP and ICMPv6 have them (RFC 9293 3.1, RFC 8200 8.1).
     checksum_sum& add_pseudo(const ip_address& from, const ip_address& to, std::uint8_t protocol,
                              std::size_t length) noexcept {
-        const std::size_t skip = is_ipv4(from) ? 12 : 0;
-        add(octets(from).subspan(skip)).add(octets(to).subspan(skip));
+        if (is_ipv4(from)) {
+            add32(read32(from.data() + 12)).add32(read32(to.data() + 12));
+        } else {
+            add(from).add(to);
+        }
         _sum += protocol;
         _sum += length;
         return *this;
     }
     /// What stands in a header, in host order; 0 over a text that carries a right one.
     std::uint16_t complement() const noexcept {
-        std::uint64_t folded = _sum;
-        while (folded > 0xffff) {
-            folded = (folded & 0xffffU) + (folded >> 16U);
-        }
-        return static_cast<std::uint16_t>(~folded);
+        std::uint64_t folded = (_sum & 0xffffffffU) + (_sum >> 32U);
+        folded = (folded & 0xffffU) + (folded >> 16U & 0xffffU) + (folded >> 32U);
+        folded = (folded & 0xffffU) + (folded >> 16U);
+        return static_cast<std::uint16_t>(~(folded + (folded >> 16U)));
     }
 
 private:

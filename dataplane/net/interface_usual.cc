@@ -13,9 +13,6 @@ constexpr std::uint16_t fragment_bits = 0x3fff;  // more fragments, offset
 constexpr std::uint16_t do_not_fragment = 0x4000;
 constexpr std::uint8_t hop_limit = 64;
 
-std::uint64_t link_at(const std::uint8_t* at) noexcept {
-    return std::uint64_t{read16(at)} << 32U | read32(at + 2);
-}
 void put_link(std::uint8_t* at, std::uint64_t link) noexcept {
     write16(at, static_cast<std::uint16_t>(link >> 32U));
     write32(at + 2, static_cast<std::uint32_t>(link));
@@ -43,7 +40,7 @@ bool interface::from_stranger_to_us(const ip_address& from, const ip_address& to
 bool interface::usual(octets frame, checked header, usual_packet& out) noexcept {
     const std::size_t link_size = ethernet_header_size(_settings.vlan);
     const std::uint8_t* const at = frame.data();
-    if (frame.size() < link_size + ipv4_header || link_at(at) != _link || (at[6] & 1U) != 0) {
+    if (frame.size() < link_size + ipv4_header || read48(at) != _link || (at[6] & 1U) != 0) {
         return false;
     }
     if (_settings.vlan != 0 && (read16(at + 12) != ether_type::vlan || (read16(at + 14) & 0xfffU) != _settings.vlan)) {
@@ -83,7 +80,7 @@ bool interface::usual(octets frame, checked header, usual_packet& out) noexcept 
     if (!from_stranger_to_us(out.from, out.to)) {
         return false;
     }
-    out.link = link_at(at + 6);
+    out.link = read48(at + 6);
     _counts.frames.add();
     _counts.segments.add();
     return true;
@@ -128,7 +125,7 @@ std::size_t interface::write_headers(std::span<std::uint8_t> out, const ip_addre
     std::memcpy(ip + 16, to.data() + 12, 4);
     if (ip_checksum) {
         checksum_sum sum;
-        sum.add(octets(from).subspan(12)).add(octets(to).subspan(12));
+        sum.add32(read32(from.data() + 12)).add32(read32(to.data() + 12));
         sum.add16(0x4500).add16(static_cast<std::uint16_t>(ipv4_header + payload)).add32(do_not_fragment);
         sum.add16(static_cast<std::uint16_t>(hop_limit << 8U | protocol));
         write16(ip + 10, sum.complement());

@@ -16,6 +16,10 @@ constexpr std::uint16_t read16(const std::uint8_t* at) noexcept {
 constexpr std::uint32_t read32(const std::uint8_t* at) noexcept {
     return static_cast<std::uint32_t>(read16(at)) << 16U | read16(at + 2);
 }
+/// The six octets of an Ethernet address, as one number. Precondition: two more are behind them.
+constexpr std::uint64_t read48(const std::uint8_t* at) noexcept {
+    return (static_cast<std::uint64_t>(read32(at)) << 32U | read32(at + 4)) >> 16U;
+}
 constexpr void write16(std::uint8_t* at, std::uint16_t value) noexcept {
     at[0] = static_cast<std::uint8_t>(value >> 8U);
     at[1] = static_cast<std::uint8_t>(value);

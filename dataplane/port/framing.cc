@@ -18,11 +18,15 @@ bool framing::send(const tcp::outgoing& s) noexcept {
     if (written == 0) {
         return false;
     }
-    frame_layers layers;
-    layers.network = static_cast<std::uint16_t>(net::ip_header_size(s.peer.address));
-    layers.link = static_cast<std::uint16_t>(headers - layers.network);
-    layers.ipv4 = net::is_ipv4(s.peer.address);
-    _queue.put(headers + written, &layers);
+    if (nic) {
+        frame_layers layers;
+        layers.network = static_cast<std::uint16_t>(net::ip_header_size(s.peer.address));
+        layers.link = static_cast<std::uint16_t>(headers - layers.network);
+        layers.ipv4 = net::is_ipv4(s.peer.address);
+        _queue.put(headers + written, &layers);
+    } else {
+        _queue.put(headers + written);
+    }
     return true;
 }
 

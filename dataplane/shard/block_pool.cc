@@ -11,7 +11,6 @@ constexpr std::size_t whole(std::size_t room) noexcept {
 }
 static_assert(whole(block_pool::small_room) <= 2048);
 static_assert(whole(block_pool::slab_room) == 256, "whole cache lines, and a short reply in the first");
-constexpr std::size_t slabs = 2;  ///< the list of slabs
 
 }  // namespace
 
@@ -67,16 +66,14 @@ void* block_pool::new_slab() noexcept {
     return at;
 }
 
-void block_pool::give_back(block* b) noexcept {
+void block_pool::give_back_block(block* b) noexcept {
     _lent -= whole(b->room);
-    free_list& list = _free[b->room == large_room ? 1 : b->room == small_room ? 0 : 2];
-    if (&list != &_free[slabs] && list.size * whole(b->room) >= most_free_octets) {
+    free_list& list = _free[b->room == large_room ? 1 : 0];
+    if (list.size * whole(b->room) >= most_free_octets) {
         ::operator delete(b);
         return;
     }
-    b->next = list.first;
-    list.first = b;
-    ++list.size;
+    put(list, b);
 }
 
 }  // namespace postern::shard

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <span>
 #include <vector>
 
@@ -44,8 +45,25 @@ public:
     /// An empty block with room for `n` (at most large_room), or nullptr: the cap is reached or memory is out.
     block* borrow(std::size_t n) noexcept;
     /// An empty block with room for slab_room, for octets that lie a while; nullptr as above.
-    block* borrow_slab() noexcept { return lend(2, slab_room); }
-    void give_back(block* b) noexcept;
+    block* borrow_slab() noexcept {
+        free_list& list = _free[slabs];
+        if (list.first == nullptr || _lent + sizeof(block) + slab_room > _limit) {
+            return lend(slabs, slab_room);
+        }
+        _lent += sizeof(block) + slab_room;
+        block* const b = list.first;
+        list.first = b->next;
+        --list.size;
+        return ::new (b) block{.room = slab_room};
+    }
+    void give_back(block* b) noexcept {
+        if (b->room != slab_room) {
+            give_back_block(b);
+            return;
+        }
+        _lent -= sizeof(block) + slab_room;
+        put(_free[slabs], b);
+    }
     /// Whether the cap leaves a block with room for `n`.
     bool can_lend(std::size_t n) const noexcept {
         return _lent + sizeof(block) + (n > small_room ? large_room : small_room) <= _limit;
@@ -61,6 +79,14 @@ private:
     };
     static constexpr std::size_t most_free_octets = std::size_t{4} * 1024 * 1024;  ///< kept of each size
 
+    static constexpr std::size_t slabs = 2;  ///< the list of slabs
+
+    static void put(free_list& list, block* b) noexcept {
+        b->next = list.first;
+        list.first = b;
+        ++list.size;
+    }
+    void give_back_block(block* b) noexcept;
     block* lend(std::size_t list, std::size_t room) noexcept;
     void* new_slab() noexcept;
 

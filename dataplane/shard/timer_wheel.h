@@ -46,7 +46,11 @@ public:
             cancel(t);
             return;
         }
+        const bool put_off = t._link != nullptr && t._due <= due;  // so its bucket is early enough
         t._due = due;
+        if (put_off) {
+            return;
+        }
         const std::int64_t at = place(due);
         if (t._link != nullptr) {
             if (t._tick <= at) {

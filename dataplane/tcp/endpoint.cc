@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "dataplane/tcp/endpoint_steps.h"
+
 namespace postern::tcp {
 namespace {
 
@@ -27,6 +29,7 @@ endpoint::endpoint(std::span<const listener> listeners, shard::connection_limits
       _keys(keys),
       _cookies(keys),
       _now(now),
+      _milliseconds(timestamp_clock(now)),
       _wheel(now),
       _pool(_settings.buffers),
       _table(_settings.connections),
@@ -44,6 +47,7 @@ endpoint::~endpoint() {
 
 void endpoint::begin_turn(shard::instant now) noexcept {
     _now = now;
+    _milliseconds = timestamp_clock(now);
     _counts.turns.add();
     _time_wait.expire(now);
     for (const std::uint32_t slot : _ready) {
@@ -82,14 +86,17 @@ std::uint32_t endpoint::find_slot(const shard::endpoint& peer, const shard::endp
     });
 }
 
-void endpoint::input(const segment& s, std::uint64_t key) {
+void endpoint::input(const segment& s, std::uint64_t key, std::uint32_t probably) {
     _counts.segments_in.add();
+    if (probably != no_slot && is_of(probably, s) && usual_segment(at(probably), s)) {
+        return;
+    }
     const std::uint32_t slot = find_slot(s.peer, s.local, key);
     if (slot == no_slot) {
         no_connection(s, key);
     } else if (_connections[slot].h.now == state::syn_received) {
         half_open_arrived(at(slot), s, key);
-    } else if (const conn k = at(slot); !usual_segment(k, s)) {
+    } else if (const conn k = at(slot); slot == probably || !usual_segment(k, s)) {
         synchronised_arrived(k, s);
     }
 }

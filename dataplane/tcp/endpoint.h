@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "dataplane/shard/block_pool.h"
@@ -88,17 +89,26 @@ public:
     std::uint32_t prefetch(std::uint64_t key) const noexcept;
     /// Third stage: what the connection refers to.
     void prefetch_behind(std::uint32_t slot) const noexcept;
-    /// One segment. `next` must be asked until `none` before the next one.
-    void input(const segment& s, std::uint64_t key);
-    void input(const segment& s) { input(s, prepare(s)); }
+    /// One segment; `probably` is what `prefetch` said. `next` must be asked until `none` before the next one.
+    void input(const segment& s, std::uint64_t key, std::uint32_t probably);
+    void input(const segment& s) { input(s, prepare(s), no_slot); }
     void path_mtu(const path_report& r) noexcept;
     /// All segments of the turn were put in: connections that opened with them may be greeted.
     void input_done();
-    step next();
+    step next() {
+        if (_direct_slot != no_slot) {
+            return {callback::readable, at(std::exchange(_direct_slot, no_slot)).id()};
+        }
+        return _batch.empty() ? step{} : next_of_batch();
+    }
     shard::admission admission_of(shard::connection c) const noexcept;
     /// What the step `readable` offers, and then what the layer said it consumed of it.
     std::span<const char> offered() const noexcept { return _offered; }
-    void consumed(shard::connection c, std::size_t n) noexcept;
+    void consumed(shard::connection c, std::size_t n) noexcept {
+        if (_offered_block != nullptr || n < _offered.size() || !usual_consumed(c)) {
+            consumed_part(c, n);
+        }
+    }
     /// The next connection whose deadline has come. False: none.
     bool next_deadline(shard::connection& out);
     void end_turn();
@@ -139,9 +149,13 @@ private:
     void leave_table(conn k) noexcept;
     void give_back_input(conn k) noexcept;
     void give_back_output(conn k) noexcept;
+    bool is_of(std::uint32_t slot, const segment& s) const noexcept {
+        const shard::connection_info& i = _connections[slot].c.info;
+        return i.peer == s.peer && i.local == s.local;
+    }
     std::uint32_t find_slot(const shard::endpoint& peer, const shard::endpoint& local,
                             std::uint64_t key) const noexcept;
-    std::uint32_t milliseconds() const noexcept { return timestamp_clock(_now); }
+    std::uint32_t milliseconds() const noexcept { return _milliseconds; }
     void rearm(conn k) noexcept { _wheel.set(k.c, std::min(std::min(k.c.deadline, k.c.ack_at), k.c.resend_at)); }
     bool under_pressure() const noexcept { return _pool.lent() >= _settings.buffers - _settings.buffers / 8; }
 
@@ -178,9 +192,12 @@ private:
     std::uint16_t mss_towards(const shard::endpoint& peer, std::uint16_t option) const noexcept;
     std::uint8_t own_scale() const noexcept;
 
+    // What is inline is in endpoint_steps.h.
+
     // endpoint_usual.cc: the short ways. False: nothing was done, and the long way decides.
     bool usual_segment(conn k, const segment& s) noexcept;
     bool usual_reply(conn k) noexcept;
+    bool usual_consumed(shard::connection c) noexcept;
     void usual_shrink(conn k) noexcept;
 
     // endpoint_input.cc: segments of synchronised connections.
@@ -201,23 +218,25 @@ private:
     // endpoint_ack.cc: what ACKs do. False: the segment, or the connection, is done with.
     bool process_ack(conn k, const segment& s) noexcept;
     bool advance(conn k, const segment& s) noexcept;
-    void measure_by(conn k, const segment& s) noexcept;
-    void open_congestion_window(conn k, std::uint32_t acked) noexcept;
+    inline void measure_by(conn k, const segment& s) noexcept;
+    inline void open_congestion_window(conn k, std::uint32_t acked) noexcept;
     bool fin_acknowledged(conn k) noexcept;
     void duplicate_ack(conn k) noexcept;
     void update_window(conn k, const segment& s) noexcept;
-    void measure(conn k, std::uint32_t microseconds) noexcept;
-    std::uint32_t initial_window(conn k) const noexcept;
+    inline void measure(conn k, std::uint32_t microseconds) noexcept;
+    inline std::uint32_t initial_window(conn k) const noexcept;
 
     // endpoint_read.cc: what is held and offered.
-    std::uint32_t held(conn k) const noexcept;
+    inline std::uint32_t held(conn k) const noexcept;
     std::uint32_t keep(conn k, std::span<const char> octets) noexcept;
     void gather(conn k) noexcept;
     void drop_input(conn k, std::size_t n) noexcept;
     bool output_stalled(conn k) const noexcept { return k.c.output_room > _settings.output_limit / 2; }
     bool wants_service(conn k) const noexcept;
     bool must_offer(conn k) const noexcept;
+    step next_of_batch();
     step serve(conn k) noexcept;
+    void consumed_part(shard::connection c, std::size_t n) noexcept;
     void queue_now(conn k) {
         if (k.h.in_batch == 0) {
             k.h.in_batch = 1;
@@ -233,7 +252,7 @@ private:
 
     // endpoint_output.cc: what is sent.
     std::uint32_t queued(conn k) const noexcept;
-    std::uint32_t room_of_segment(conn k) const noexcept;
+    inline std::uint32_t room_of_segment(conn k) const noexcept;
     void mark_unsent(conn k) {
         if (k.h.in_unsent == 0) {
             k.h.in_unsent = 1;
@@ -242,20 +261,20 @@ private:
     }
     void flush(conn k) noexcept;
     bool send_data(conn k) noexcept;
-    void restart_if_idle(conn k) noexcept;
-    void sent_part(conn k, std::uint32_t seq, std::uint32_t n, bool fin) noexcept;
+    inline void restart_if_idle(conn k) noexcept;
+    inline void sent_part(conn k, std::uint32_t seq, std::uint32_t n, bool fin) noexcept;
     bool send_part(conn k, std::uint32_t offset, std::uint32_t n, std::uint8_t flags) noexcept;
     bool resend_first(conn k) noexcept;
     bool send_ack(conn k) noexcept;
     void send_reset(conn k) noexcept;
     bool emit(conn k, std::uint32_t seq, std::uint8_t flags, std::span<const std::span<const char>> payload,
               std::size_t size) noexcept;
-    bool pass(const outgoing& s) noexcept;
-    std::uint32_t window_edge(conn k) const noexcept;
+    inline bool pass(const outgoing& s) noexcept;
+    inline std::uint32_t window_edge(conn k) const noexcept;
     void shrink(conn k) noexcept;
 
     // endpoint_timers.cc
-    shard::instant rto(conn k) const noexcept;
+    inline shard::instant rto(conn k) const noexcept;
     void resend_timer(conn k) noexcept;
     void probe(conn k) noexcept;
     void give_up(conn k, shard::counter& why) noexcept;
@@ -268,6 +287,7 @@ private:
     secrets _keys;
     cookies _cookies;
     shard::instant _now;
+    std::uint32_t _milliseconds;       ///< of `_now`, as timestamps have it
     shard::instant _cookies_until{0};  ///< ACKs may bring cookies
 
     shard::timer_wheel _wheel;

@@ -1,46 +1,14 @@
 // What ACKs do: RFC 9293 3.10.7.4 fifth, RFC 5961 5, RFC 5681 and 6582 (NewReno), RFC 6298, RFC 7323 4.
 #include <algorithm>
 
-#include "dataplane/tcp/endpoint.h"
+#include "dataplane/tcp/endpoint_steps.h"
 
 namespace postern::tcp {
 namespace {
 
-constexpr unsigned duplicates_for_resend = 3;        // RFC 5681 3.2
-constexpr std::uint32_t clock_granularity = 10'000;  // microseconds: a tick of the wheel
+constexpr unsigned duplicates_for_resend = 3;  // RFC 5681 3.2
 
 }  // namespace
-
-/// RFC 6928 2, RFC 5681 3.1: one segment after a lost SYN-ACK.
-std::uint32_t endpoint::initial_window(conn k) const noexcept {
-    const std::uint32_t mss = k.h.mss;
-    return k.h.syn_ack_again != 0 ? mss : std::min(10 * mss, std::max(2 * mss, 14600U));
-}
-
-/// RFC 6298 2.
-void endpoint::measure(conn k, std::uint32_t microseconds) noexcept {
-    if (microseconds > 300'000'000) {
-        return;  // an echo of something that we never sent
-    }
-    const std::uint32_t r = std::max(microseconds, 1U);
-    if (k.c.srtt == 0) {
-        k.c.srtt = r;
-        k.c.rttvar = r / 2;
-        return;
-    }
-    const std::uint32_t off = r > k.c.srtt ? r - k.c.srtt : k.c.srtt - r;
-    k.c.rttvar = k.c.rttvar - k.c.rttvar / 4 + off / 4;
-    k.c.srtt = std::max(k.c.srtt - k.c.srtt / 8 + r / 8, 1U);
-}
-
-shard::instant endpoint::rto(conn k) const noexcept {
-    shard::instant base = _settings.rto_initial * (k.h.syn_ack_again != 0 ? 3 : 1);  // RFC 6298 5.7
-    if (k.c.srtt != 0) {
-        base = std::chrono::microseconds(std::uint64_t{k.c.srtt} + std::max(clock_granularity, 4 * k.c.rttvar));
-    }
-    base = std::clamp(base, _settings.rto_least, _settings.rto_most);
-    return std::min(base * (std::int64_t{1} << std::min<unsigned>(k.c.backoff, 16)), _settings.rto_most);
-}
 
 /// RFC 9293 3.10.7.4, window update.
 void endpoint::update_window(conn k, const segment& s) noexcept {
@@ -87,27 +55,6 @@ bool endpoint::process_ack(conn k, const segment& s) noexcept {
         duplicate_ack(k);
     }
     return true;
-}
-
-/// A round trip, by the segment that acknowledges new octets.
-void endpoint::measure_by(conn k, const segment& s) noexcept {
-    if (k.h.timestamps != 0 && s.options.timestamp_echo != 0) {
-        measure(k, (milliseconds() + k.c.ts_offset - s.options.timestamp_echo) * 1000);
-    } else if (k.h.timing != 0 && seq_gt(s.ack, k.c.timed_seq)) {
-        k.h.timing = 0;
-        measure(k, (milliseconds() - k.c.timed_at) * 1000);
-    }
-}
-
-/// RFC 5681 3.1.
-void endpoint::open_congestion_window(conn k, std::uint32_t acked) noexcept {
-    const std::uint32_t mss = k.h.mss;
-    if (k.h.cwnd < k.c.ssthresh) {
-        k.h.cwnd += std::min(acked, mss);
-    } else {
-        k.h.cwnd += std::max<std::uint32_t>(static_cast<std::uint32_t>(std::uint64_t{mss} * mss / k.h.cwnd), 1);
-    }
-    k.h.cwnd = std::min(k.h.cwnd, 1U << 30);
 }
 
 /// New octets are acknowledged. False: that ended the connection.

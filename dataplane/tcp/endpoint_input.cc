@@ -1,7 +1,7 @@
 // Segments of synchronised connections, in the order of RFC 9293 3.10.7.4, with RFC 5961 and RFC 7323 5.3.
 #include <algorithm>
 
-#include "dataplane/tcp/endpoint.h"
+#include "dataplane/tcp/endpoint_steps.h"
 
 namespace postern::tcp {
 namespace {

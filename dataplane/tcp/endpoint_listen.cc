@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "dataplane/shard/endpoint_text.h"
-#include "dataplane/tcp/endpoint.h"
+#include "dataplane/tcp/endpoint_steps.h"
 
 namespace postern::tcp {
 namespace {

@@ -3,7 +3,7 @@
 #include <array>
 #include <cstring>
 
-#include "dataplane/tcp/endpoint.h"
+#include "dataplane/tcp/endpoint_steps.h"
 
 namespace postern::tcp {
 namespace {
@@ -19,16 +19,6 @@ std::uint32_t endpoint::queued(conn k) const noexcept {
         n += b->size();
     }
     return static_cast<std::uint32_t>(n);
-}
-
-/// Payload that fits a segment, RFC 6691.
-std::uint32_t endpoint::room_of_segment(conn k) const noexcept {
-    std::uint32_t options = k.h.timestamps != 0 ? 12 : 0;
-    if (k.h.sack != 0 && k.c.early != nullptr && !k.c.early->ranges().empty()) {
-        const std::size_t most = k.h.timestamps != 0 ? most_sack_blocks - 1 : most_sack_blocks;
-        options += 4 + 8 * static_cast<std::uint32_t>(std::min(most, k.c.early->ranges().size()));
-    }
-    return k.h.mss > options + 8 ? k.h.mss - options : 8;
 }
 
 void endpoint::end_turn() {
@@ -66,14 +56,6 @@ void endpoint::flush(conn k) noexcept {
     shrink(k);
     if (wants_service(k)) {
         queue_next(k);
-    }
-}
-
-/// RFC 5681 4.1.
-void endpoint::restart_if_idle(conn k) noexcept {
-    const std::chrono::milliseconds idle(milliseconds() - k.c.last_sent_at);
-    if (k.c.last_sent_at != 0 && idle > _settings.rto_least && idle > rto(k)) {
-        k.h.cwnd = std::min(k.h.cwnd, initial_window(k));
     }
 }
 
@@ -152,35 +134,6 @@ bool endpoint::send_part(conn k, std::uint32_t offset, std::uint32_t n, std::uin
     return true;
 }
 
-/// `n` octets from `seq` on and FIN went out.
-void endpoint::sent_part(conn k, std::uint32_t seq, std::uint32_t n, bool fin) noexcept {
-    const std::uint32_t end = seq + n + (fin ? 1 : 0);
-    if (seq_lt(seq, k.h.snd_max)) {
-        _counts.retransmits.add();
-        if (k.h.timing != 0 && seq_le(seq, k.c.timed_seq)) {
-            k.h.timing = 0;  // Karn
-        }
-    } else if (k.h.timestamps == 0 && k.h.timing == 0) {
-        k.h.timing = 1;
-        k.c.timed_seq = seq;
-        k.c.timed_at = milliseconds();
-    }
-    if (seq_gt(end, k.h.snd_max)) {
-        _counts.octets_sent.add(end - seq_max(k.h.snd_max, seq) - (fin ? 1 : 0));
-        k.h.snd_max = end;
-    }
-    k.h.snd_nxt = seq_max(k.h.snd_nxt, end);
-    if (fin && k.h.fin_sent == 0) {
-        k.h.fin_sent = 1;
-        k.h.now = k.h.now == state::close_wait ? state::last_ack : state::fin_wait_1;
-    }
-    k.c.last_sent_at = milliseconds() | 1U;
-    if (k.c.resend_at == shard::never) {
-        k.c.resend_at = _now + rto(k);
-        rearm(k);
-    }
-}
-
 /// The first segment that is not acknowledged, again.
 bool endpoint::resend_first(conn k) noexcept {
     const std::uint32_t octets = queued(k);
@@ -215,13 +168,6 @@ void endpoint::send_reset(conn k) noexcept {
     if (pass(s)) {
         _counts.resets_sent.add();
     }
-}
-
-/// The right edge of the window that could be said now.
-std::uint32_t endpoint::window_edge(conn k) const noexcept {
-    const std::uint32_t used = held(k);
-    const std::uint32_t open = _settings.receive_window > used ? _settings.receive_window - used : 0;
-    return seq_max(k.h.rcv_edge, k.h.rcv_nxt + open);
 }
 
 bool endpoint::emit(conn k, std::uint32_t seq, std::uint8_t flags, std::span<const std::span<const char>> payload,
@@ -264,15 +210,6 @@ bool endpoint::emit(conn k, std::uint32_t seq, std::uint8_t flags, std::span<con
         k.c.ack_at = shard::never;
         rearm(k);
     }
-    return true;
-}
-
-bool endpoint::pass(const outgoing& s) noexcept {
-    if (!_sink.send(s)) {
-        _counts.no_frame.add();
-        return false;
-    }
-    _counts.segments_out.add();
     return true;
 }
 

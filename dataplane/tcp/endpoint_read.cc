@@ -2,17 +2,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "dataplane/tcp/endpoint.h"
+#include "dataplane/tcp/endpoint_steps.h"
 
 namespace postern::tcp {
-
-std::uint32_t endpoint::held(conn k) const noexcept {
-    std::size_t n = 0;
-    for (const block* b = k.h.input; b != nullptr; b = b->next) {
-        n += b->size();
-    }
-    return static_cast<std::uint32_t>(n);
-}
 
 /// Copies octets behind what is held, as many as find blocks, and returns how many.
 std::uint32_t endpoint::keep(conn k, std::span<const char> octets) noexcept {
@@ -113,12 +105,7 @@ bool endpoint::wants_service(conn k) const noexcept {
     return must_offer(k) || (k.h.peer_ended != 0 && k.h.end_told == 0 && k.h.wants != 0 && held(k) == k.c.offered);
 }
 
-endpoint::step endpoint::next() {
-    if (_direct_slot != no_slot) {
-        const conn k = at(_direct_slot);
-        _direct_slot = no_slot;
-        return {callback::readable, k.id()};
-    }
+endpoint::step endpoint::next_of_batch() {
     while (_batch_at < _batch.size()) {
         const conn k = at(_batch[_batch_at]);
         const step one = serve(k);
@@ -177,7 +164,7 @@ endpoint::step endpoint::serve(conn k) noexcept {
     return {};
 }
 
-void endpoint::consumed(shard::connection id, std::size_t n) noexcept {
+void endpoint::consumed_part(shard::connection id, std::size_t n) noexcept {
     const std::span<const char> offered = _offered;
     const std::span<const char> rest = offered.subspan(std::min(n, offered.size()));
     block* const from = _offered_block;

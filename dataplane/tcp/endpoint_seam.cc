@@ -1,14 +1,20 @@
 // What the session layer calls: reply space, deadlines, the end.
 #include <algorithm>
 
-#include "dataplane/tcp/endpoint.h"
+#include "dataplane/tcp/endpoint_steps.h"
 
 namespace postern::tcp {
 namespace {
 
 /// The first block of a connection fits the request, for most turns' replies are short; later ones are large.
-constexpr std::size_t room_to_borrow(bool first, std::size_t n) noexcept {
-    return first && n <= shard::block_pool::small_room ? shard::block_pool::small_room : shard::block_pool::large_room;
+/// `waiting`: octets of blocks that it has. Slabs that wait for their ACK do not make a short reply borrow a large
+/// block.
+constexpr std::size_t room_to_borrow(std::size_t waiting, std::size_t n) noexcept {
+    using pool = shard::block_pool;
+    if (waiting == 0 && n <= pool::slab_room) {
+        return pool::slab_room;
+    }
+    return waiting <= pool::small_room && n <= pool::small_room ? pool::small_room : pool::large_room;
 }
 
 }  // namespace
@@ -17,8 +23,7 @@ bool endpoint::has_room(conn k, std::size_t n) const noexcept {
     if (k.c.output_last != nullptr && k.c.output_last->tail().size() >= n) {
         return true;
     }
-    // Slabs that wait for their ACK do not make a short reply borrow a large block.
-    const std::size_t room = room_to_borrow(k.c.output_room <= shard::block_pool::small_room, n);
+    const std::size_t room = room_to_borrow(k.c.output_room, n);
     return k.c.output_room + room <= _settings.output_limit && _pool.can_lend(room);
 }
 
@@ -32,8 +37,10 @@ std::span<char> endpoint::reserve(shard::connection id, std::size_t n) noexcept 
     if (k.c.output_last != nullptr && k.c.output_last->tail().size() >= n) {
         return k.c.output_last->tail();
     }
-    const std::size_t room = room_to_borrow(k.c.output_room <= shard::block_pool::small_room, n);
-    block* const b = k.c.output_room + room <= _settings.output_limit ? _pool.borrow(room) : nullptr;
+    const std::size_t room = room_to_borrow(k.c.output_room, n);
+    block* const b = k.c.output_room + room > _settings.output_limit ? nullptr
+                     : room == shard::block_pool::slab_room          ? _pool.borrow_slab()
+                                                                     : _pool.borrow(room);
     if (b == nullptr) {
         k.c.waits_for = static_cast<std::uint32_t>(std::max<std::size_t>(n, 1));
         wait_for_room(k);

@@ -4,7 +4,7 @@
 #include <array>
 
 #include "dataplane/shard/endpoint_text.h"
-#include "dataplane/tcp/endpoint.h"
+#include "dataplane/tcp/endpoint_steps.h"
 
 namespace postern::tcp {
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "dataplane/tcp/endpoint.h"
+#include "dataplane/tcp/endpoint_steps.h"
 
 namespace postern::tcp {
 
@@ -16,11 +16,10 @@ bool endpoint::usual_segment(conn k, const segment& s) noexcept {
     cold_state& c = k.c;
     const auto octets = static_cast<std::uint32_t>(s.payload.size());
     const std::uint32_t window = std::uint32_t{s.window} << h.snd_scale;
-    const bool plain =
-        h.now == state::established && (s.flags & ~unsigned{flag::psh}) == flag::ack && s.seq == h.rcv_nxt &&
-        octets != 0 && octets <= h.window_left() && h.wants != 0 &&
-        (h.open & ~h.fresh & ~h.broken & ~h.in_batch & ~h.in_unsent & ~h.recovering & ~h.fin_wanted) != 0 &&
-        h.dup_acks == 0 && h.input == nullptr && c.early == nullptr;
+    const bool plain = h.now == state::established && (s.flags & ~unsigned{flag::psh}) == flag::ack &&
+                       s.seq == h.rcv_nxt && octets != 0 && octets <= h.window_left() && h.input == nullptr &&
+                       c.early == nullptr && h.open == 1 && h.wants == 1 && h.fresh == 0 && h.broken == 0 &&
+                       h.in_batch == 0 && h.in_unsent == 0 && h.recovering == 0 && h.fin_wanted == 0 && h.dup_acks == 0;
     const bool answers = s.ack == h.snd_max && h.snd_nxt == h.snd_max && window != 0 && h.snd_window != 0;
     const bool timely = h.timestamps == 0 || (s.options.has_timestamps && seq_ge(s.options.timestamp, h.ts_recent));
     const std::uint32_t acked = s.ack - h.snd_una;
@@ -65,6 +64,24 @@ bool endpoint::usual_segment(conn k, const segment& s) noexcept {
     return true;
 }
 
+/// All that the frame had was taken, and nothing else is to be done for the connection.
+bool endpoint::usual_consumed(shard::connection id) noexcept {
+    std::uint32_t slot = 0;
+    if (!find(id, slot)) {
+        return false;
+    }
+    const conn k = at(slot);
+    if (k.h.in_unsent == 0 || k.h.input != nullptr || k.h.broken != 0 || k.h.peer_ended != 0 || k.c.waits_for != 0) {
+        return false;
+    }
+    _offered = {};
+    k.c.offered = 0;
+    if (window_edge(k) - k.h.rcv_edge >= std::min(_settings.receive_window / 2, 2U * k.h.mss)) {
+        k.h.ack_now = 1;  // RFC 9293 3.8.6.2.2
+    }
+    return true;
+}
+
 bool endpoint::usual_reply(conn k) noexcept {
     hot_state& h = k.h;
     cold_state& c = k.c;
@@ -85,7 +102,9 @@ bool endpoint::usual_reply(conn k) noexcept {
         return true;
     }
     sent_part(k, h.snd_max, octets, false);
-    usual_shrink(k);
+    if (reply->room != shard::block_pool::slab_room) {
+        usual_shrink(k);
+    }
     return true;
 }
 
@@ -93,7 +112,7 @@ bool endpoint::usual_reply(conn k) noexcept {
 void endpoint::usual_shrink(conn k) noexcept {
     block* const reply = k.c.output;
     constexpr std::size_t slab = shard::block_pool::slab_room;
-    if (reply->room == slab || reply->size() > slab) {
+    if (reply->size() > slab) {
         return;
     }
     block* const to = _pool.borrow_slab();

@@ -19,6 +19,9 @@ constexpr std::uint8_t most_window_scale = 14;  // RFC 7323 2.3
 
 constexpr std::uint8_t protocol_tcp = 6;
 
+/// In front of timestamps that stand alone.
+constexpr std::uint32_t timestamps_head = option_nop << 24U | option_nop << 16U | option_timestamps << 8U | 10U;
+
 void read_option(segment_options& to, std::uint8_t kind, std::span<const std::uint8_t> value) noexcept {
     switch (kind) {
         case option_mss:
@@ -72,7 +75,15 @@ bool read_options(segment_options& to, std::span<const std::uint8_t> list) noexc
     return true;
 }
 
-std::size_t options_size(const segment_options& o) noexcept {
+bool nothing_but_timestamps(const segment_options& o) noexcept {
+    return o.has_timestamps && !o.sack_permitted && !o.has_window_scale && o.mss == 0 && o.sack_blocks == 0;
+}
+
+/// `plain`: nothing but timestamps.
+std::size_t options_size(const segment_options& o, bool plain) noexcept {
+    if (plain) {
+        return 12;
+    }
     std::size_t n = 0;
     n += o.mss != 0 ? 4 : 0;
     n += o.has_window_scale ? 4 : 0;
@@ -82,7 +93,13 @@ std::size_t options_size(const segment_options& o) noexcept {
 }
 
 /// Aligned as RFC 7323 appendix A has it, with padding in front.
-std::uint8_t* write_options(const segment_options& o, std::uint8_t* p) noexcept {
+std::uint8_t* write_options(const segment_options& o, bool plain, std::uint8_t* p) noexcept {
+    if (plain) {
+        net::write32(p, timestamps_head);
+        net::write32(p + 4, o.timestamp);
+        net::write32(p + 8, o.timestamp_echo);
+        return p + 12;
+    }
     if (o.mss != 0) {
         p[0] = option_mss;
         p[1] = 4;
@@ -122,9 +139,6 @@ std::uint8_t* write_options(const segment_options& o, std::uint8_t* p) noexcept 
     }
     return p;
 }
-
-/// In front of timestamps that stand alone.
-constexpr std::uint32_t timestamps_head = option_nop << 24U | option_nop << 16U | option_timestamps << 8U | 10U;
 
 /// No operations, timestamps, and nothing else: what nearly every segment of today's clients has.
 bool only_timestamps(segment_options& to, const std::uint8_t* at, std::size_t size) noexcept {
@@ -167,7 +181,7 @@ tl::expected<void, header_error> read_segment(segment& out, const shard::endpoin
     out.flags = at[13] & 0x3f;
     out.window = net::read16(at + 14);
     out.options = {};
-    if (offset > least_header && !only_timestamps(out.options, at + least_header, offset - least_header) &&
+    if (offset != least_header && !only_timestamps(out.options, at + least_header, offset - least_header) &&
         !read_options(out.options, octets.subspan(least_header, offset - least_header))) {
         return tl::unexpected(header_error::bad_options);
     }
@@ -186,16 +200,17 @@ tl::expected<segment, header_error> read_segment(const shard::endpoint& from, co
 }
 
 std::size_t header_size(const outgoing& s) noexcept {
-    return least_header + options_size(s.options);
+    return least_header + options_size(s.options, nothing_but_timestamps(s.options));
 }
 
 std::size_t write_segment(const outgoing& s, std::span<std::uint8_t> out, checksum_by by) noexcept {
-    const std::size_t head = header_size(s);
+    const bool plain = nothing_but_timestamps(s.options);
+    const std::size_t head = least_header + options_size(s.options, plain);
     const std::size_t size = head + s.payload_size;
     if (head > largest_header || size > out.size()) {
         return 0;
     }
-    std::uint8_t* p = out.data();
+    std::uint8_t* const p = out.data();
     net::write16(p, s.local.port);
     net::write16(p + 2, s.peer.port);
     net::write32(p + 4, s.seq);
@@ -204,35 +219,32 @@ std::size_t write_segment(const outgoing& s, std::span<std::uint8_t> out, checks
     p[13] = s.flags;
     net::write16(p + 14, s.window);
     net::write32(p + 16, 0);  // checksum, urgent pointer
-    const bool plain =
-        head == least_header || (head == least_header + 12 && s.options.has_timestamps && !s.options.sack_permitted);
-    p = write_options(s.options, p + least_header);
+    std::uint8_t* to = write_options(s.options, plain, p + least_header);
     for (const std::span<const char> part : s.payload) {
-        std::memcpy(p, part.data(), part.size());
-        p += part.size();
+        std::memcpy(to, part.data(), part.size());
+        to += part.size();
     }
-    if (by == checksum_by::software && plain && s.payload.size() <= 1) {
+    net::checksum_sum sum;
+    sum.add_pseudo(s.local.address, s.peer.address, protocol_tcp, size);
+    if (by == checksum_by::nic) {
+        net::write16(p + 16, static_cast<std::uint16_t>(~sum.complement()));
+        return size;
+    }
+    if ((plain || head == least_header) && s.payload.size() <= 1) {
         // From what was written, not from where: reading it back in other pieces would wait for the stores.
-        net::checksum_sum sum;
-        sum.add_pseudo(s.local.address, s.peer.address, protocol_tcp, size);
         sum.add16(s.local.port).add16(s.peer.port).add32(s.seq).add32(s.ack).add16(s.window);
         sum.add16(static_cast<std::uint16_t>(head / 4 << 12 | s.flags));
-        if (s.options.has_timestamps) {
+        if (plain) {
             sum.add32(timestamps_head).add32(s.options.timestamp).add32(s.options.timestamp_echo);
         }
         if (!s.payload.empty()) {
             const std::span<const char> part = s.payload[0];
             sum.add({reinterpret_cast<const std::uint8_t*>(part.data()), part.size()});
         }
-        net::write16(out.data() + 16, sum.complement());
-        return size;
+    } else {
+        sum.add(out.first(size));
     }
-    const std::uint16_t sum =
-        by == checksum_by::software
-            ? checksum(s.local, s.peer, out.first(size))
-            : static_cast<std::uint16_t>(
-                  ~net::checksum_sum().add_pseudo(s.local.address, s.peer.address, protocol_tcp, size).complement());
-    net::write16(out.data() + 16, sum);
+    net::write16(p + 16, sum.complement());
     return size;
 }
 

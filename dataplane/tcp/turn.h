@@ -73,7 +73,7 @@ void run_turn(endpoint& e, Sessions& sessions, shard::instant now, std::span<con
                 }
             }
             if (const std::size_t i = at - 3 * step; i < some.size()) {
-                e.input(some[i], keys[i]);
+                e.input(some[i], keys[i], slots[i]);
                 serve(e, sessions);
             }
         }

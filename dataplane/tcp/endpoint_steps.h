@@ -1,0 +1,139 @@
+// Small steps of the endpoint that every segment takes, inline for the files that the short and the long way are in.
+// Included by endpoint_*.cc only.
+#pragma once
+
+#include <algorithm>
+
+#include "dataplane/tcp/endpoint.h"
+
+namespace postern::tcp {
+
+/// Microseconds: a tick of the wheel.
+inline constexpr std::uint32_t clock_granularity = 10'000;
+
+inline std::uint32_t endpoint::held(conn k) const noexcept {
+    std::size_t n = 0;
+    for (const block* b = k.h.input; b != nullptr; b = b->next) {
+        n += b->size();
+    }
+    return static_cast<std::uint32_t>(n);
+}
+
+/// Payload that fits a segment, RFC 6691.
+inline std::uint32_t endpoint::room_of_segment(conn k) const noexcept {
+    std::uint32_t options = k.h.timestamps != 0 ? 12 : 0;
+    if (k.h.sack != 0 && k.c.early != nullptr && !k.c.early->ranges().empty()) {
+        const std::size_t most = k.h.timestamps != 0 ? most_sack_blocks - 1 : most_sack_blocks;
+        options += 4 + 8 * static_cast<std::uint32_t>(std::min(most, k.c.early->ranges().size()));
+    }
+    return k.h.mss > options + 8 ? k.h.mss - options : 8;
+}
+
+/// The right edge of the window that could be said now.
+inline std::uint32_t endpoint::window_edge(conn k) const noexcept {
+    const std::uint32_t used = held(k);
+    const std::uint32_t open = _settings.receive_window > used ? _settings.receive_window - used : 0;
+    return seq_max(k.h.rcv_edge, k.h.rcv_nxt + open);
+}
+
+/// RFC 5681 4.1.
+inline void endpoint::restart_if_idle(conn k) noexcept {
+    const std::chrono::milliseconds idle(milliseconds() - k.c.last_sent_at);
+    if (k.c.last_sent_at != 0 && idle > _settings.rto_least && idle > rto(k)) {
+        k.h.cwnd = std::min(k.h.cwnd, initial_window(k));
+    }
+}
+
+inline bool endpoint::pass(const outgoing& s) noexcept {
+    if (!_sink.send(s)) {
+        _counts.no_frame.add();
+        return false;
+    }
+    _counts.segments_out.add();
+    return true;
+}
+
+/// `n` octets from `seq` on and FIN went out.
+inline void endpoint::sent_part(conn k, std::uint32_t seq, std::uint32_t n, bool fin) noexcept {
+    const std::uint32_t end = seq + n + (fin ? 1 : 0);
+    if (seq_lt(seq, k.h.snd_max)) {
+        _counts.retransmits.add();
+        if (k.h.timing != 0 && seq_le(seq, k.c.timed_seq)) {
+            k.h.timing = 0;  // Karn
+        }
+    } else if (k.h.timestamps == 0 && k.h.timing == 0) {
+        k.h.timing = 1;
+        k.c.timed_seq = seq;
+        k.c.timed_at = milliseconds();
+    }
+    if (seq_gt(end, k.h.snd_max)) {
+        _counts.octets_sent.add(end - seq_max(k.h.snd_max, seq) - (fin ? 1 : 0));
+        k.h.snd_max = end;
+    }
+    k.h.snd_nxt = seq_max(k.h.snd_nxt, end);
+    if (fin && k.h.fin_sent == 0) {
+        k.h.fin_sent = 1;
+        k.h.now = k.h.now == state::close_wait ? state::last_ack : state::fin_wait_1;
+    }
+    k.c.last_sent_at = milliseconds() | 1U;
+    if (k.c.resend_at == shard::never) {
+        k.c.resend_at = _now + rto(k);
+        rearm(k);
+    }
+}
+
+/// RFC 6298 2.
+inline void endpoint::measure(conn k, std::uint32_t microseconds) noexcept {
+    if (microseconds > 300'000'000) {
+        return;  // an echo of something that we never sent
+    }
+    const std::uint32_t r = std::max(microseconds, 1U);
+    if (k.c.srtt == 0) {
+        k.c.srtt = r;
+        k.c.rttvar = r / 2;
+        return;
+    }
+    const std::uint32_t off = r > k.c.srtt ? r - k.c.srtt : k.c.srtt - r;
+    k.c.rttvar = k.c.rttvar - k.c.rttvar / 4 + off / 4;
+    k.c.srtt = std::max(k.c.srtt - k.c.srtt / 8 + r / 8, 1U);
+}
+
+/// A round trip, by the segment that acknowledges new octets.
+inline void endpoint::measure_by(conn k, const segment& s) noexcept {
+    if (k.h.timestamps != 0 && s.options.timestamp_echo != 0) {
+        measure(k, (milliseconds() + k.c.ts_offset - s.options.timestamp_echo) * 1000);
+    } else if (k.h.timing != 0 && seq_gt(s.ack, k.c.timed_seq)) {
+        k.h.timing = 0;
+        measure(k, (milliseconds() - k.c.timed_at) * 1000);
+    }
+}
+
+inline shard::instant endpoint::rto(conn k) const noexcept {
+    shard::instant base = _settings.rto_initial * (k.h.syn_ack_again != 0 ? 3 : 1);  // RFC 6298 5.7
+    if (k.c.srtt != 0) {
+        base = std::chrono::microseconds(std::uint64_t{k.c.srtt} + std::max(clock_granularity, 4 * k.c.rttvar));
+    }
+    base = std::clamp(base, _settings.rto_least, _settings.rto_most);
+    return k.c.backoff == 0
+               ? base
+               : std::min(base * (std::int64_t{1} << std::min<unsigned>(k.c.backoff, 16)), _settings.rto_most);
+}
+
+/// RFC 5681 3.1.
+inline void endpoint::open_congestion_window(conn k, std::uint32_t acked) noexcept {
+    const std::uint32_t mss = k.h.mss;
+    if (k.h.cwnd < k.c.ssthresh) {
+        k.h.cwnd += std::min(acked, mss);
+    } else {
+        k.h.cwnd += std::max<std::uint32_t>(static_cast<std::uint32_t>(std::uint64_t{mss} * mss / k.h.cwnd), 1);
+    }
+    k.h.cwnd = std::min(k.h.cwnd, 1U << 30);
+}
+
+/// RFC 6928 2, RFC 5681 3.1: one segment after a lost SYN-ACK.
+inline std::uint32_t endpoint::initial_window(conn k) const noexcept {
+    const std::uint32_t mss = k.h.mss;
+    return k.h.syn_ack_again != 0 ? mss : std::min(10 * mss, std::max(2 * mss, 14600U));
+}
+
+}  // namespace postern::tcp

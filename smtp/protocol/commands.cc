@@ -231,6 +231,28 @@ tl::expected<command, reply> parse(const command_spec& spec, std::string_view li
     return out;
 }
 
+plain_recipient find_plain_recipient(std::string_view in, recipients::normal_address& address) noexcept {
+    constexpr std::string_view front = "RCPT TO:<";
+    constexpr std::string_view back = ">\r\n";
+    const auto eight = [](const char* at) {
+        std::uint64_t word = 0;
+        std::memcpy(&word, at, sizeof word);
+        return word;
+    };
+    // Where letters are, both cases are one: only a letter becomes a letter so.
+    constexpr std::array<char, 8> letters{'\xdf', '\xdf', '\xdf', '\xdf', '\xff', '\xdf', '\xdf', '\xff'};
+    if (in.size() <= front.size() || (eight(in.data()) & eight(letters.data())) != eight(front.data()) ||
+        in[front.size() - 1] != front.back()) {
+        return {};
+    }
+    const std::string_view rest = in.substr(front.size());
+    const std::size_t size = recipients::parse_plain_address_before(back.front(), rest, address);
+    if (size == 0 || rest.substr(size, back.size()) != back) {
+        return {};
+    }
+    return {rest.substr(0, size), front.size() + size + back.size()};
+}
+
 reply reply_to(recipients::address_error error, verb in) noexcept {
     if (error == recipients::address_error::not_ascii) {
         return reply::utf8_address;

@@ -78,6 +78,15 @@ tl::expected<void, reply> parse(const command_spec& spec, std::string_view line,
 /// The same with the command as its value.
 tl::expected<command, reply> parse(const command_spec& spec, std::string_view line, const parse_context& in) noexcept;
 
+/// The line that nearly all are: `RCPT TO:<`, in any case, a plain address (recipients/address.h), `>` and CRLF, at the
+/// front of `in`. `parse` would take it likewise; this looks at each octet once.
+struct plain_recipient {
+    std::string_view
+        path;              ///< as received, without the brackets; empty: it is not such a line, or not the whole of one
+    std::size_t size = 0;  ///< octets of the line, CRLF included
+};
+plain_recipient find_plain_recipient(std::string_view in, recipients::normal_address& address) noexcept;
+
 /// The answer to a path that is no address.
 reply reply_to(recipients::address_error error, verb in) noexcept;
 

@@ -255,6 +255,7 @@ sized source_route(std::string_view mailbox, std::span<char> scratch) noexcept {
 void address_parser::clear() noexcept {
     _out._size = _out._local_size = 0;
     _out._literal = false;
+    _out._tagged = true;
 }
 
 // A parse that failed leaves nothing of itself behind.
@@ -421,6 +422,10 @@ status parse_address(std::string_view mailbox, const address_options& options, n
 
 bool parse_plain_address(std::string_view mailbox, normal_address& out) noexcept {
     return address_parser::plain_mailbox(mailbox, out);
+}
+
+std::size_t parse_plain_address_before(char end, std::string_view text, normal_address& out) noexcept {
+    return address_parser::plain_mailbox_before(end, text, out);
 }
 
 status parse_domain(std::string_view domain, normal_address& out) noexcept {

@@ -43,12 +43,15 @@ public:
     bool is_literal() const noexcept { return _literal; }
     /// True for the bare `postmaster` (then `domain()` is empty).
     bool is_bare_postmaster() const noexcept { return _size == _local_size && _size != 0; }
+    /// Whether there may be a `+` or `=` in the local part, and so other forms under which it may be listed.
+    bool may_be_tagged() const noexcept { return _tagged; }
 
 private:
     friend class address_parser;
     std::uint16_t _size = 0;
     std::uint16_t _local_size = 0;
     bool _literal = false;
+    bool _tagged = true;
     std::array<char, capacity> _text;  // NOLINT: filled up to _size only; the sizes share its first cache line
 };
 
@@ -65,6 +68,9 @@ tl::expected<void, address_error> parse_address(std::string_view mailbox, const 
 /// The same for the addresses that mail is full of: `local@domain` of at most 64 octets, letters, digits and `-_+=.`.
 /// False: it is none of them, right or wrong, and `out` says nothing.
 bool parse_plain_address(std::string_view mailbox, normal_address& out) noexcept;
+/// The same of what stands before the first `end` in `text`. Its octets; 0: it is none of them, right or wrong, or the
+/// text has less than 16 octets.
+std::size_t parse_plain_address_before(char end, std::string_view text, normal_address& out) noexcept;
 
 /// The normal form of a domain alone, as for a served domain's name: `domain()` of the result, whose local part is
 /// empty. Fails as `parse_address` would for the part behind the `@`.

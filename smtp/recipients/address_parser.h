@@ -20,9 +20,15 @@ public:
     /// Takes `local@domain` of at most 64 octets out of letters, digits and `-_+=.`; false for anything else, right or
     /// wrong. Looks at 16 octets at a time.
     static bool plain_mailbox(std::string_view text, normal_address& out) noexcept;
+    /// The same of what stands before the first `end` in a text of 16 octets or more; its size, or 0 for no.
+    static std::size_t plain_mailbox_before(char end, std::string_view text, normal_address& out) noexcept;
 
 private:
     using sized = tl::expected<std::size_t, address_error>;
+
+    struct octet_masks;
+    [[gnu::always_inline]] static inline bool plain_by(const octet_masks& is, std::size_t size,
+                                                       normal_address& out) noexcept;
 
     void clear() noexcept;
     status read_mailbox(std::string_view text) noexcept;

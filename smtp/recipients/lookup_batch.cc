@@ -194,6 +194,9 @@ void lookup_batch::add(const snapshot& in, const normal_address& address, std::u
     } else {
         s.ask_joined(address.local(), settings, index);
     }
+    if (!address.may_be_tagged() && settings.subaddress_delimiter == '+') {
+        return;  // nearly all
+    }
     local_forms forms;
     other_forms(address.local(), settings, forms);
     for (std::size_t i = 0; i < forms.count; ++i) {

@@ -430,7 +430,7 @@ void engine::settle(work& w) {
         return;
     }
     client_session& s = w.session();
-    if (must_wait(s) || waits_for_relay(s)) {
+    if ((!_draining && !s.half_closed) || must_wait(s) || waits_for_relay(s)) {
         return;
     }
     if (_draining && between_transactions(s)) {

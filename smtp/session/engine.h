@@ -122,11 +122,12 @@ private:
     step mail(work& w, const protocol::command& command);
     step data(work& w);
     bool must_wait(const client_session& s);
+    bool has_place(const client_session& s);
 
     // engine_recipients.cc
     step recipient(work& w, std::string_view path);
     step refuse_recipient(work& w, protocol::reply with);
-    void look_up(work& w, std::string_view path, std::uint32_t number);
+    void look_up(work& w, std::string_view path, std::uint32_t transaction, std::uint32_t number);
     void resolve();
     void decided(work& w, std::uint32_t number, std::string_view path, const recipients::verdict& verdict);
     void pass_on(work& w, pending_recipient& p, std::string_view path, const recipients::verdict& verdict);

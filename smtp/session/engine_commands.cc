@@ -47,6 +47,18 @@ engine::step engine::command_line(work& w, std::span<const char> in, std::size_t
     if (s.discarding) {
         return discard(w, in, consumed);
     }
+    if (s.state == session_state::transaction) {
+        const auto plain = protocol::find_plain_recipient({in.data(), in.size()}, _address);
+        if (!plain.path.empty()) {
+            const step done = has_place(s) ? recipient(w, plain.path) : step::stalled;
+            if (done == step::taken) {
+                _context.count.commands.add();
+                w.complete();
+                consumed = plain.size;
+            }
+            return done;
+        }
+    }
     const std::size_t limit = texts_of(s).line_limit;
     const std::span<const char> window = in.first(std::min(in.size(), limit));
     const std::size_t feed = line_feed(window);
@@ -77,6 +89,12 @@ engine::step engine::command_line(work& w, std::span<const char> in, std::size_t
     const step done = execute(w, line);
     consumed = done == step::stalled ? 0 : feed + 1;
     return done;
+}
+
+/// Whether the queue of unanswered recipients takes another.
+bool engine::has_place(const client_session& s) {
+    const std::uint32_t queue = _transactions[s.transaction].queue;
+    return queue == no_block || !_queues[queue].full();
 }
 
 engine::step engine::discard(work& w, std::span<const char> in, std::size_t& consumed) {
@@ -137,7 +155,7 @@ engine::step engine::execute(work& w, std::string_view line) {
         return step::gone;
     }
     const bool waiting = must_wait(s);
-    if (waiting && (spec.verb != verb::rcpt || _queues[_transactions[s.transaction].queue].full())) {
+    if (waiting && (spec.verb != verb::rcpt || !has_place(s))) {
         return step::stalled;
     }
     if (!w.ensure(spec.longest_reply)) {

@@ -116,15 +116,15 @@ void engine::count(const decision& d) {
     }
 }
 
-/// Precondition: room for the reply, and in the queue if there is one.
+/// Precondition: room in the queue if there is one.
 engine::step engine::refuse_recipient(work& w, reply with) {
     transaction& t = _transactions[w.session().transaction];
     ++t.attempts;
     w.complete();
     if (t.queue == no_block) {
         _context.count.recipients.add();
-        w.put(protocol::text(with));
-        return step::taken;
+        say(w, protocol::text(with));
+        return w.gone() ? step::gone : step::taken;
     }
     recipient_queue& queue = _queues[t.queue];
     answer_with(queue[queue.push()], with);
@@ -155,12 +155,12 @@ engine::step engine::recipient(work& w, std::string_view path) {
         decided(w, number, path, postmaster_verdict(*_snapshot, _context.settings));
         answer(w);
     } else {
-        look_up(w, path, number);
+        look_up(w, path, t.serial, number);
     }
     return step::taken;
 }
 
-void engine::look_up(work& w, std::string_view path, std::uint32_t number) {
+void engine::look_up(work& w, std::string_view path, std::uint32_t transaction, std::uint32_t number) {
     if (_batch.full()) {
         w.commit();  // this connection may be among those that are answered
         resolve();
@@ -172,10 +172,8 @@ void engine::look_up(work& w, std::string_view path, std::uint32_t number) {
     char* const kept = _paths.get() + _paths_used;
     std::memcpy(kept, path.data(), path.size());
     _paths_used += path.size();
-    _lookups[cookie] = {.connection = w.connection(),
-                        .transaction = _transactions[w.session().transaction].serial,
-                        .number = number,
-                        .path = {kept, path.size()}};
+    _lookups[cookie] = {
+        .connection = w.connection(), .transaction = transaction, .number = number, .path = {kept, path.size()}};
     _batch.add(*_snapshot, _address, cookie);
 }
 
@@ -216,7 +214,8 @@ void engine::decided(work& w, std::uint32_t number, std::string_view path, const
     counters& counted = _context.count;
     counted.generation.set(std::max(counted.generation.get(), verdict.generation));
 
-    const decision d = decide(verdict, w.info().peer.address);
+    const auto& peer = w.info().peer.address;
+    const decision d = decide(verdict, peer);
     count(d);
     if (d.pass) {
         p.listed = d.listed;
@@ -233,7 +232,7 @@ void engine::decided(work& w, std::uint32_t number, std::string_view path, const
         p.text = keep(path);
     }
     if (p.text == no_block) {
-        _context.seen->add(path, outcome_of(verdict, d), p.domain, w.info().peer.address);
+        _context.seen->add(path, outcome_of(verdict, d), p.domain, peer);
     }
 }
 
@@ -341,7 +340,9 @@ void engine::answer(work& w) {
                 line = last_word(t);
                 break;
         }
-        if (line.empty() || !w.ensure(line.size())) {
+        // Room for those behind it as well, if they are likely to be as long.
+        const std::size_t together = std::min(protocol::longest_reply, queue.size() * line.size());
+        if (line.empty() || !w.ensure(line.size(), together)) {
             break;
         }
         w.put(line);

@@ -96,6 +96,7 @@ public:
     void clear() noexcept { _first = _last = 0; }
     bool empty() const noexcept { return _first == _last; }
     bool full() const noexcept { return _last - _first == capacity; }
+    std::uint32_t size() const noexcept { return _last - _first; }
     std::uint32_t first() const noexcept { return _first; }
     std::uint32_t last() const noexcept { return _last; }  ///< behind the newest
     pending_recipient& operator[](std::uint32_t number) noexcept { return _entries[number % capacity]; }

@@ -1,6 +1,7 @@
 // One connection during one call of the engine: its slot, and reply space that is committed when the work is done.
 #pragma once
 
+#include <algorithm>
 #include <cassert>
 #include <cstddef>
 #include <cstring>
@@ -31,11 +32,12 @@ public:
         _used = 0;
     }
 
-    /// Sees to it that `octets` can be put. False: there is no room, and `writable` will be called.
-    bool ensure(std::size_t octets) {
+    /// Sees to it that `octets` can be put; if space must be reserved, then for `more` at once. False: there is no
+    /// room, and `writable` will be called.
+    bool ensure(std::size_t octets, std::size_t more = 0) {
         if (_room.size() - _used < octets) {
             commit();
-            _room = _link.reserve(_c, octets);
+            _room = _link.reserve(_c, std::max(octets, more));
         }
         return _room.size() - _used >= octets;
     }

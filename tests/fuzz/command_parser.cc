@@ -35,6 +35,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     require(kinds.control == std::any_of(line.begin(), line.end(), is_control));
     require(kinds.high == std::any_of(line.begin(), line.end(), is_high));
 
+    const plain_recipient plain = find_plain_recipient(line, address);
+    if (!plain.path.empty()) {
+        // The long way takes the line likewise.
+        const std::string normal(address.text());
+        const std::string_view whole = std::string_view(line).substr(0, plain.size - 2);
+        const auto same = parse(find_command(whole), whole, {.extensions = announced, .address = address});
+        require(line.substr(plain.size - 2, 2) == "\r\n" && whole.find('\n') == std::string_view::npos);
+        require(same && same->verb == verb::rcpt && same->argument == plain.path && address.text() == normal);
+    }
+
     const command_spec& spec = find_command(line);
     const auto parsed = parse(spec, line, {.extensions = announced, .address = address});
     if (!parsed) {

@@ -37,6 +37,28 @@ TEST(find_command, takes_nothing_that_only_looks_like_one) {
     }
 }
 
+TEST(plain_recipient, is_a_whole_line_with_a_plain_address) {
+    recipients::normal_address address;
+    const auto found = find_plain_recipient("rCpT tO:<Alice.B@Example.COM>\r\nQUIT\r\n", address);
+    EXPECT_EQ(found.path, "Alice.B@Example.COM");
+    EXPECT_EQ(found.size, 31U);
+    EXPECT_EQ(address.text(), "alice.b@example.com");
+}
+
+TEST(plain_recipient, is_nothing_else) {
+    recipients::normal_address address;
+    for (const std::string_view line :
+         {"RCPT TO:<alice.b@example.com>\n", "RCPT TO:<alice.b@example.com>\r", "RCPT TO:<alice.b@example.com> \r\n",
+          "RCPT TO: <alice.b@example.com>\r\n", "RCPT  TO:<alice.b@example.com>\r\n",
+          "RCPT TO:alice.b@example.com>\r\n", "RCPT\0TO:<alice.b@example.com>\r\n",
+          "RCPT TO\x1a<alice.b@example.com>\r\n", "MAIL TO:<alice.b@example.com>\r\n",
+          "RCPT TO:<@a:alice.b@example.com>\r\n", "RCPT TO:<\"alice\"@example.com>\r\n",
+          "RCPT TO:<postmaster>\r\n......", "RCPT TO:<alice.b@example.com", "RCPT TO:<>\r\n...............",
+          "RCPT TO:<", "RCPT TO:", ""}) {
+        EXPECT_TRUE(find_plain_recipient(line, address).path.empty()) << line;
+    }
+}
+
 TEST(commands, have_room_for_each_reply_of_their_own) {
     for (const char* line : {"MAIL", "RSET", "NOOP", "QUIT", "VRFY", "HELP", "FOO", "RCPT", "DATA"}) {
         EXPECT_GE(find_command(line).longest_reply, longest_own_reply()) << line;

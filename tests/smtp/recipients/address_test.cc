@@ -325,6 +325,24 @@ void expect_same_both_ways(const std::string& text) {
     EXPECT_EQ(fast.local(), plain.local()) << text;
     EXPECT_EQ(fast.domain(), plain.domain()) << text;
     EXPECT_EQ(fast.is_literal(), plain.is_literal()) << text;
+    EXPECT_EQ(fast.may_be_tagged(), plain.local().find_first_of("+=") != std::string_view::npos) << text;
+    EXPECT_TRUE(plain.may_be_tagged());
+}
+
+/// Before a bracket, whatever stands behind it, the same is found; but for what is as long as it looks at.
+void expect_same_before_a_bracket(const std::string& text, const std::string& behind) {
+    const std::string whole = text + '>' + behind;
+    normal_address before;
+    const std::size_t found = address_parser::plain_mailbox_before('>', whole, before);
+    normal_address alone;
+    const bool plain = address_parser::plain_mailbox(text, alone);
+    const bool looked_at = whole.size() >= 16 && text.size() < 64;
+    ASSERT_EQ(found, plain && looked_at ? text.size() : 0) << whole;
+    if (found != 0) {
+        EXPECT_EQ(before.text(), alone.text()) << whole;
+        EXPECT_EQ(before.local(), alone.local()) << whole;
+        EXPECT_EQ(before.may_be_tagged(), alone.may_be_tagged()) << whole;
+    }
 }
 
 TEST(address, the_fast_way_agrees_with_the_plain_one) {
@@ -341,6 +359,17 @@ TEST(address, the_fast_way_agrees_with_the_plain_one) {
             text[1 + random() % (text.size() - 2)] = '@';
         }
         expect_same_both_ways(text);
+        if (text.find('>') == std::string::npos) {
+            expect_same_before_a_bracket(text, std::string(random() % 40, "a.@->"[random() % 5]));
+        }
+    }
+}
+
+TEST(address, nothing_is_plain_before_a_bracket_that_is_not_there) {
+    for (std::size_t size = 0; size < 100; ++size) {
+        const std::string text = "a@b" + std::string(size, 'c');
+        normal_address out;
+        EXPECT_EQ(address_parser::plain_mailbox_before('>', text, out), 0U) << text;
     }
 }
 

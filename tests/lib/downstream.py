@@ -198,6 +198,6 @@ class ScriptedServer:
             if line == b".\r\n":
                 break
             content += line[1:] if line.startswith(b".") else line
-        if not str(self.answers.get("end", "250")).startswith(("4", "5", "close", "silent")):
+        if not str(self.answers.get("end", "250")).startswith(("4", "5", "close", "silent", "drip")):
             self.messages.append(bytes(content))  # before the answer: whoever has that may look
         return self._answer(connection, "end")

@@ -57,6 +57,19 @@ TEST(settings, a_header_without_a_name_is_an_error_in_every_build) {
     EXPECT_THAT(file.finish(), ElementsAre(::testing::HasSubstr("x.toml:2: this is not TOML")));
 }
 
+TEST(settings, letters_beyond_ascii_stand_in_quotes_and_are_an_error_elsewhere) {
+    for (const char* letter : {"\xc3\xa9", "\xc4\xba", "\xe3\x80\x81", "\xef\xbb\xbe"}) {
+        const std::string name = letter;
+        settings_file bare("d" + name + " = 1\n", "x.toml");
+        EXPECT_THAT(bare.finish(), ElementsAre(::testing::StartsWith("x.toml:1: this is not TOML: ")));
+        settings_file quoted("name = \"\"\"\\\n  " + name + "\"\"\" # " + name + "\n", "x.toml");
+        std::string value;
+        quoted.root().text("name", value);
+        EXPECT_THAT(quoted.finish(), IsEmpty());
+        EXPECT_EQ(value, name);
+    }
+}
+
 TEST(settings, a_reader_of_a_part_leaves_unknown_keys_alone_but_not_wrong_values) {
     settings_file file("[mine]\nnumber = \"x\"\nother = 1\n[theirs]\nkey = 1\n", "x.toml");
     int number = 0;

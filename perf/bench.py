@@ -12,11 +12,11 @@ import pathlib
 import signal
 import sys
 
-from benches import dataplane, machine, record, sockets, swap, table
+from benches import dataplane, machine, peers, record, sockets, swap, table
 from benches.running import Failure
 
 ROOT = machine.ROOT
-BENCHES = {"table": table, "sockets": sockets, "swap": swap, "dataplane": dataplane}
+BENCHES = {"table": table, "sockets": sockets, "swap": swap, "dataplane": dataplane, "peers": peers}
 
 
 def options_of(words):
@@ -78,12 +78,17 @@ def main(words):
     for words_of_fault in content["wrong"]:
         print(f"WRONG: {words_of_fault}")
     print(f"\nrecord: {path}")
+    if hasattr(BENCHES[options.name], "plot"):
+        BENCHES[options.name].plot(content, path.with_suffix(".svg"))
+        print(f"plot: {path.with_suffix('.svg')}")
     complete = check(content, kept_path) if options.check else True
     if options.keep:
         if content["wrong"] or not content["commit"]["clean"]:
             print("not kept: " + ("wrong answers" if content["wrong"] else "the tree has changes that are in no commit"), file=sys.stderr)
             return 1
         record.write(content, kept_path)
+        if hasattr(BENCHES[options.name], "plot"):
+            BENCHES[options.name].plot(content, kept_path.with_suffix(".svg"))
         print(f"kept: {kept_path}")
     return 1 if content["wrong"] or not complete else 0
 

@@ -293,14 +293,14 @@ def bench(binaries, *words):
 def test_the_runner_says_which_benchmarks_there_are(binaries):
     listed = bench(binaries)
     assert listed.returncode == 2
-    for name in ("table", "sockets", "swap", "dataplane"):
+    for name in ("table", "sockets", "swap", "dataplane", "peers"):
         assert f"  {name} " in listed.stdout
     assert bench(binaries, "nothing").returncode == 2
     refused = bench(binaries, "sockets", "--quick", "--keep")
     assert refused.returncode == 2 and "too little to be kept" in refused.stderr
 
 
-@pytest.mark.parametrize("name", ["table", "sockets", "swap", "dataplane"])
+@pytest.mark.parametrize("name", ["table", "sockets", "swap", "dataplane", "peers"])
 @pytest.mark.release
 def test_every_benchmark_runs_in_its_quick_size(binaries, tmp_path, name):
     done = bench(binaries, name, "--quick", "--out", tmp_path)
@@ -311,4 +311,5 @@ def test_every_benchmark_runs_in_its_quick_size(binaries, tmp_path, name):
     kept = ROOT / "docs" / "performance" / f"{name}.json"
     if kept.exists() and name != "table":  # the table's keys name their size
         _, missing = record.compare(json.loads(kept.read_text(encoding="utf-8")), content)
-        assert missing == []
+        # The quick size takes nothing from npm, so a fresh machine has no Haraka.
+        assert [key for key in missing if "haraka" not in key] == []

@@ -152,7 +152,7 @@ def test_a_second_sigterm_ends_at_once(serving):
         wait_for(lambda: serving.log("draining"))
         started = time.monotonic()
         assert serving.stop() == 0
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 8  # and not the drain, which is of 10 s
 
 
 def test_drain_over_the_socket_ends_the_process(edge):

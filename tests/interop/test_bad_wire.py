@@ -73,33 +73,32 @@ def rig(tmp_path_factory):
         yield running
 
 
-RULES = {  # and within how many seconds the conversation is over: retransmissions back off from a second
-    "nothing happens": ([], 2),
-    "the first SYN is lost": (["drop 1 far syn"], 5),
-    "the first SYN-ACKs are lost": (["drop 2 near syn-ack"], 10),
-    "the handshake's last ACK is lost": (["drop 1 far ack"], 5),
-    "the greeting is lost": (["drop 1 near data"], 5),
-    "the first commands are lost": (["drop 2 far data"], 10),
-    "the FINs are lost": (["drop 1 near fin", "drop 1 far fin"], 5),
-    "every frame comes twice": (["duplicate 1000 both any"], 3),
-    "replies are broken": (["corrupt 2 near data"], 20),
-    "commands are broken": (["corrupt 3 far data"], 20),
-    "the first data come late": (["hold 1 400 far data", "hold 1 400 near data"], 5),
-    "many change places": (["hold 40 5 far data", "hold 10 5 near data"], 5),
+RULES = {
+    "nothing happens": [],
+    "the first SYN is lost": ["drop 1 far syn"],
+    "the first SYN-ACKs are lost": ["drop 2 near syn-ack"],
+    "the handshake's last ACK is lost": ["drop 1 far ack"],
+    "the greeting is lost": ["drop 1 near data"],
+    "the first commands are lost": ["drop 2 far data"],
+    "the FINs are lost": ["drop 1 near fin", "drop 1 far fin"],
+    "every frame comes twice": ["duplicate 1000 both any"],
+    "replies are broken": ["corrupt 2 near data"],
+    "commands are broken": ["corrupt 3 far data"],
+    "the first data come late": ["hold 1 400 far data", "hold 1 400 near data"],
+    "many change places": ["hold 40 5 far data", "hold 10 5 near data"],
 }
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_a_rule_of_the_wire_changes_nothing_that_is_said(rig, name):
-    rules, most = RULES[name]
+def test_a_rule_of_the_wire_changes_nothing_that_is_said(rig, facts, name):
+    rules = RULES[name]
     rig.network.tell("clear")
     # The kernel asks for Postern's Ethernet address only now and then; frames of that are not what the rules are for.
     rig.network.run("ping", "-q", "-c", "1", "-w", "20", rig.network.ours)
     before = rig.network.tell("counts")
     for rule in rules:
         rig.network.tell(rule)
-    seconds = rig.conversation()
-    assert seconds < most
+    facts(f"{rig.conversation():.1f} s")  # how long the kernel waits before it sends again is its own affair
     rig.comes_to_rest()
     after = rig.network.tell("counts")
     assert after["dropped"] - before["dropped"] == sum(int(rule.split()[1]) for rule in rules if rule.startswith("drop"))

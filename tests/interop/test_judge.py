@@ -1,10 +1,8 @@
 """The evidence that discovery is made of, as the edge tells it: a real Postfix behind, and Debian's rspamd to judge. What control makes of it is
 tests/directories/test_discovery.py's."""
 
-import socket
-import threading
-
 import pytest
+from accepting import Accepting
 from downstream import Postfix, ScriptedServer, wait_until
 from rspamd import GTUBE, Rspamd
 from smtp import Client
@@ -149,22 +147,13 @@ class Hanging:
     """Takes connections and whatever comes over them, and never says a word."""
 
     def __enter__(self):
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/checkv2"
         self.taken = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = Accepting(self.taken.append)
+        self.url = f"http://127.0.0.1:{self._accepting.port}/checkv2"
         return self
 
-    def _accept(self):
-        while True:
-            try:
-                self.taken.append(self._listener.accept()[0])
-            except OSError:
-                return
-
     def __exit__(self, *_):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        self._accepting.end()
         for each in self.taken:
             each.close()
 

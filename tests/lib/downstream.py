@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 
+from accepting import Accepting
 from postern import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -107,38 +108,22 @@ class ScriptedServer:
         self.take = take
         self.messages = []
         self.commands = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self._listener.getsockname()[1]
         self._stopping = threading.Event()
-        self._threads = []
         self._open = set()
+        self._accepting = Accepting(self._serve)
+        self.port = self._accepting.port
 
     def __enter__(self):
-        thread = threading.Thread(target=self._accept, daemon=True)
-        thread.start()
-        self._threads.append(thread)
         return self
 
     def __exit__(self, *_):
         self._stopping.set()
-        # Wakes the accepting thread, which would else go on with whatever gets the descriptor's number next.
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        self._accepting.end()
         for connection in list(self._open):
             try:
                 connection.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
-
-    def _accept(self):
-        while not self._stopping.is_set():
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._open.add(connection)
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _answer(self, connection, step):
         """Says what the step's script wants; false if the connection is over."""
@@ -162,7 +147,9 @@ class ScriptedServer:
         return not (wanted or usual).startswith("421")
 
     def _serve(self, connection):
+        self._open.add(connection)
         try:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with connection, connection.makefile("rb") as lines:
                 if not self._answer(connection, "greeting"):
                     return

@@ -25,6 +25,7 @@ import time
 import urllib.parse
 import uuid
 
+from accepting import Accepting
 from certificates import Authority
 
 TENANT = "example.onmicrosoft.com"
@@ -310,24 +311,15 @@ class Proxy:
 
     def __init__(self, user="", password=""):
         self.wanted = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode() if user else None
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.tunnels, self.heads = [], []
+        self._accepting = Accepting(self.serve)
+        self.url = f"http://127.0.0.1:{self._accepting.port}"
 
     def __enter__(self):
-        threading.Thread(target=self.accept, daemon=True).start()
         return self
 
     def __exit__(self, *_):
-        self.listener.close()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+        self._accepting.end()
 
     def serve(self, client):
         with client:

@@ -91,10 +91,14 @@ class Program:
     def start(self):
         self.launch()
         end = time.monotonic() + self.start_within
-        while not self.ready():
-            assert self.running, f"{self.name} ended with {self.process.returncode}:\n{self.log_text()[-4000:]}"
-            assert time.monotonic() < end, f"{self.name} is not ready after {self.start_within} s:\n{self.log_text()[-4000:]}"
-            time.sleep(0.01)
+        try:
+            while not self.ready():
+                assert self.running, f"{self.name} ended with {self.process.returncode}:\n{self.log_text()[-4000:]}"
+                assert time.monotonic() < end, f"{self.name} is not ready after {self.start_within} s:\n{self.log_text()[-4000:]}"
+                time.sleep(0.01)
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def stop(self):

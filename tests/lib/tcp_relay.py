@@ -3,6 +3,8 @@
 import socket
 import threading
 
+from accepting import Accepting
+
 
 class Relay:
     """Accepts connections and relays them to `to` for so many octets of answers (`asked`: of questions instead); then, or without `to`, is silent for ever.
@@ -16,23 +18,22 @@ class Relay:
         self.reached = threading.Event()
         self._connect = connect or (lambda port: socket.create_connection(("127.0.0.1", port)))
         self._opened = threading.Event()
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
         self.kept = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._accepting = Accepting(self._relay)
+        self.port = self._accepting.port
 
-    def _accept(self):
-        while True:
-            try:
-                client, _ = self.listener.accept()
-                self.kept.append(client)
-                if self.to:
-                    server = self._connect(self.to)
-                    self.kept.append(server)
-                    threading.Thread(target=self._pump, args=(client, server, self.asked), daemon=True).start()
-                    threading.Thread(target=self._pump, args=(server, client, self.octets), daemon=True).start()
-            except OSError:
-                return
+    def _relay(self, client):
+        self.kept.append(client)
+        if not self.to:
+            return
+        try:
+            server = self._connect(self.to)
+        except OSError:
+            client.close()
+            return
+        self.kept.append(server)
+        threading.Thread(target=self._pump, args=(client, server, self.asked), daemon=True).start()
+        self._pump(server, client, self.octets)
 
     def _pump(self, source, sink, left):
         try:
@@ -63,7 +64,8 @@ class Relay:
 
     def close(self):
         self._opened.set()
-        for each in [self.listener, *self.kept]:
+        self._accepting.end()
+        for each in self.kept:
             each.close()
 
     def __enter__(self):

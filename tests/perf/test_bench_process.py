@@ -8,10 +8,10 @@ import pathlib
 import signal
 import socket
 import subprocess
-import threading
 import time
 
 import pytest
+from accepting import Accepting
 
 from benches import machine, record, running, swaps
 
@@ -106,21 +106,12 @@ def test_a_rate_is_not_exceeded(binaries, people):
 
 
 class Scripted:
-    """A server of one thread that answers by a function of the line; None closes the connection, "" says nothing."""
+    """A server that answers by a function of the line; None closes the connection, "" says nothing."""
 
     def __init__(self, answer):
         self._answer = answer
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.target = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
-
-    def _serve(self):
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._talk, args=(client,), daemon=True).start()
+        self._accepting = Accepting(self._talk)
+        self.target = f"127.0.0.1:{self._accepting.port}"
 
     def _talk(self, client):
         with client, client.makefile("rb") as lines:
@@ -134,8 +125,11 @@ class Scripted:
             except OSError:
                 pass
 
-    def close(self):
-        self._listener.close()
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._accepting.end()
 
 
 def proper(line):
@@ -149,11 +143,8 @@ def proper(line):
     (lambda line: "421 4.3.2 no\r\n" if line.startswith(b"MAIL") else proper(line), "wrong", "MAIL: expected 250"),
 ])
 def test_a_server_that_misbehaves_is_counted(binaries, people, answer, counter, words):
-    server = Scripted(answer)
-    try:
+    with Scripted(answer) as server:
         found = load(binaries, server.target, "--recipients", people, "--connections", 1, "--failures", 1, "--timeout", 0.3, "--duration", 20)
-    finally:
-        server.close()
     assert found["status"] == 1
     assert found[counter] >= 1
     assert words in " ".join(found["examples"])

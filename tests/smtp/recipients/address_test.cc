@@ -410,7 +410,7 @@ TEST(address, normal_forms_of_random_text_are_stable) {
             text += pieces[random() % pieces.size()];
         }
         if (random() % 2 == 0) {
-            text = "\"" + text + "\"";
+            text.insert(0, 1, '"').push_back('"');
         }
         text += round % 8 == 0 ? "@ex\u00e4mple.com" : "@example.com";
         normal_address once;

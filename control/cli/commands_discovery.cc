@@ -82,7 +82,7 @@ void list_refused(context& with, const discovery_options& of) {
 }
 
 /// One decision about all addresses, in one request.
-void decide(context& with, discovery_options& of, const char* action, object more) {
+void decide(context& with, discovery_options& of, const char* action, const object& more) {
     if (of.all) {
         if (!of.yes) {
             context::fail(status::usage, "--all decides about every address that was added; say --yes for that");

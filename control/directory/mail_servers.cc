@@ -84,7 +84,7 @@ result<void> put(writer& in, const domain& of, hosts wanted) {
     if (!made) {
         return tl::unexpected(made.error());
     }
-    if (const auto confirmed = confirm(in, made->id); !confirmed) {
+    if (auto confirmed = confirm(in, made->id); !confirmed) {
         return confirmed;
     }
     return lead_to(in, of, made->id);
@@ -159,7 +159,7 @@ result<mail_server> add_mail_server(writer& in, const new_mail_server& input) {
 }
 
 result<mail_server> change_mail_server(writer& in, std::uint64_t id, const mail_server_change& change) {
-    const auto found = find_mail_server(in, id);
+    auto found = find_mail_server(in, id);
     if (!found) {
         return found;
     }

@@ -59,8 +59,8 @@ CREATE TABLE sync_source(
 ) STRICT;
 CREATE INDEX sync_source_by_organisation ON sync_source(organisation);
 
--- What each source's objects assert, by the directory's immutable id. A source's assertions are never more than its
--- claims; they are fewer where a person removed an address that the directory still has.
+-- What each source's objects assert, by the directory's immutable id. A source's assertions are within its claims;
+-- fewer where a person removed an address that the directory still has. After a restore they may be any: `unsure`.
 CREATE TABLE sync_object(
     source INTEGER NOT NULL,
     identity TEXT NOT NULL,

@@ -6,6 +6,7 @@
 #include "control/directory/bulk.h"
 #include "control/directory/connection.h"
 #include "control/directory/history.h"
+#include "control/sync/runs.h"
 
 namespace postern::sync {
 
@@ -94,6 +95,20 @@ directory::result<void> check(connection& on, const restore_request& request, di
                                "there is no organisation " + std::to_string(request.organisation));
     }
     return {};
+}
+
+/// A sync that is at work would undo it: what it fetched is of before.
+directory::result<void> refuse_while_at_work(connection& on) {
+    statement row = on.query(
+        "SELECT r.id, s.name FROM sync_run r JOIN source s ON s.id = r.source WHERE r.state < ? AND NOT r.dry AND"
+        " r.source IN (SELECT source FROM temp.restore_pair) ORDER BY r.id LIMIT 1",
+        static_cast<int>(run_state::publishing));
+    if (!row.step()) {
+        return {};
+    }
+    return directory::fail(directory::error_kind::conflict,
+                           "sync " + std::to_string(row.integer(0)) + " of " + std::string(row.text(1)) +
+                               " is at work and would undo it; wait for its end or cancel it");
 }
 
 /// temp.restore_row: what was known of addresses that have no row any more, from the first thing that befell them
@@ -195,6 +210,9 @@ directory::result<restore_report> apply_restore(directory::writer& in, const res
         return tl::unexpected(act.error());
     }
     find_pairs(on, request);
+    if (auto good = refuse_while_at_work(on); !good) {
+        return tl::unexpected(good.error());
+    }
     restore_report out = describe(on);
     bring_rows_back(in, request.at);
     directory::begin_bulk(on);

@@ -2,7 +2,8 @@
 //
 // What a source asserted then it asserts again, what it asserted since it does not; pins and blocks stay as they are
 // now. Its sync would undo that, so a restored directory source is paused (`enabled` false) until a person who has put
-// the directory right enables it again; the sync after that is a whole one.
+// the directory right enables it again; the sync after that is a whole one. While a sync of it is at work, which would
+// undo it as well, nothing is restored.
 #pragma once
 
 #include <string>
@@ -34,7 +35,7 @@ struct restore_report {
 
 /// Nothing is changed.
 directory::result<restore_report> preview_restore(const directory::store& in, const restore_request& request);
-/// Within the caller's transaction.
+/// Within the caller's transaction. error_kind::conflict while a sync of a source concerned is at work.
 directory::result<restore_report> apply_restore(directory::writer& in, const restore_request& request);
 
 }  // namespace postern::sync

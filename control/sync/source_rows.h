@@ -28,7 +28,9 @@ directory::result<sync_memory> find_memory(const directory::reader& in, std::uin
 /// addresses.
 std::string digest_of_domains(const directory::reader& in, std::uint32_t organisation);
 
-/// Whether the source asserts less than it claims (a person removed an address that it has), or more (a restore).
+/// Whether the source asserts less than it claims (a person removed an address that it has), or other addresses (a
+/// restore). Where it is `unsure` the two are compared one by one; else their numbers tell, since all but a restore
+/// leaves the assertions within the claims.
 bool differs_from_claims(const directory::reader& in, std::uint32_t source);
 
 /// How long until the next run: the interval, or sooner after a failure, and up to a tenth of it more by `random`

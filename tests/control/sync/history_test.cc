@@ -22,6 +22,24 @@ protected:
         commit(in);
         return out;
     }
+    /// A source whose directory has b instead of a since, and whose list is brought back to {a}: it claims as many
+    /// addresses as it asserts, but not the same.
+    std::uint32_t swapped() {
+        people().put("1", "a@example.com");
+        const auto id = add_source("people").id;
+        sync(id);
+        const auto then = _now;
+        _now += hour;
+        people().remove("1");
+        people().put("2", "b@example.com");
+        sync(id);
+        EXPECT_EQ(valid(), texts{"b@example.com"});
+        _now += hour;
+        restore({id, 0, then});
+        EXPECT_EQ(valid(), texts{"a@example.com"});
+        change(id, [](source_settings& set) { set.enabled = true; });
+        return id;
+    }
     directory::mailbox box(const std::string& address) { return need(directory::find_mailbox(read(), address)); }
 };
 
@@ -110,6 +128,138 @@ TEST_F(sync_restore, an_organisations_list_comes_back_from_every_source) {
     EXPECT_EQ(done.leaving, 1U);
     EXPECT_EQ(valid(), (texts{"a@example.com", "hand@example.com"}));
     EXPECT_EQ(restore({0, 1, then}).returning, 0U) << "it is as it was";
+}
+
+TEST_F(sync_restore, the_next_sync_undoes_one_that_took_as_many_addresses_as_it_brought) {
+    const auto id = swapped();
+    const sync_run done = sync(id);
+    EXPECT_TRUE(done.whole);
+    EXPECT_EQ(done.counts.added, 1U);
+    EXPECT_EQ(done.counts.removed, 1U);
+    EXPECT_EQ(valid(), texts{"b@example.com"});
+    EXPECT_FALSE(sync(id).whole) << "all is in order again";
+}
+
+TEST_F(sync_restore, a_partial_sync_after_it_adds_what_it_read_and_removes_nothing) {
+    const auto id = swapped();
+    people().end = sources::fetch_outcome::end::partial;
+    EXPECT_EQ(sync(id).state, run_state::partial);
+    EXPECT_EQ(valid(), (texts{"a@example.com", "b@example.com"}));
+    people().end = sources::fetch_outcome::end::complete;
+    sync(id);
+    EXPECT_EQ(valid(), texts{"b@example.com"});
+}
+
+TEST_F(sync_restore, a_failed_sync_after_it_leaves_the_difference_for_the_next) {
+    const auto id = swapped();
+    people().end = sources::fetch_outcome::end::failed;
+    EXPECT_EQ(sync(id).state, run_state::failed);
+    EXPECT_EQ(valid(), texts{"a@example.com"});
+    people().end = sources::fetch_outcome::end::complete;
+    EXPECT_TRUE(sync(id).whole);
+    EXPECT_EQ(valid(), texts{"b@example.com"});
+}
+
+TEST_F(sync_restore, a_crash_at_any_step_of_the_sync_after_it_changes_nothing_of_that) {
+    const auto id = swapped();
+    const auto restored = _now;
+    for (const std::string step :
+         {"fetching", "fetched", "staged", "comparing", "applied", "committed", "publishing"}) {
+        _now += hour;
+        if (step != "fetching") {
+            restore({id, 0, restored});
+            change(id, [](source_settings& set) { set.enabled = true; });
+        }
+        ASSERT_EQ(valid(), texts{"a@example.com"}) << step;
+        start([&](service_options& set) { set.fault = [&](std::string_view at) { return at == step; }; });
+        const std::uint64_t run_id = need(_service->start_sync(id, false, {"tester", ""}));
+        _service->wait_idle();
+        crash();
+        reopen();
+        start();
+        _service->wait_idle();
+        EXPECT_EQ(run(run_id).state, run_state::succeeded) << step;
+        EXPECT_EQ(valid(), texts{"b@example.com"}) << step;
+    }
+}
+
+TEST_F(sync_restore, a_source_that_was_set_up_again_takes_its_old_list_and_then_its_directorys) {
+    people().put("1", "a@example.com");
+    const auto old = add_source("people").id;
+    sync(old);
+    const auto then = _now;
+    _now += hour;
+    {
+        auto in = write();
+        need(remove_source(in, old));
+        commit(in);
+    }
+    people().remove("1");
+    people().put("2", "b@example.com");
+    const auto id = add_source("people").id;
+    sync(id);
+    _now += hour;
+    restore({id, 0, then});
+    EXPECT_EQ(valid(), texts{"a@example.com"});
+    change(id, [](source_settings& set) { set.enabled = true; });
+    sync(id);
+    EXPECT_EQ(valid(), texts{"b@example.com"});
+}
+
+TEST_F(sync_restore, changes_that_were_held_and_are_approved_after_it_leave_the_rest_to_a_whole_sync) {
+    for (const char* const name : {"a", "b", "c", "d"}) {
+        people().put(name, std::string(name) + "@example.com");
+    }
+    source_settings set;
+    set.limits.removed_percent = 30;
+    set.limits.floor = 1;
+    const auto id = add_source("people", set).id;
+    sync(id);
+    const auto then = _now;
+    _now += hour;
+    people().remove("a");
+    people().put("e", "e@example.com");
+    sync(id);
+    people().remove("b");
+    people().remove("c");
+    const sync_run held = sync(id);
+    ASSERT_EQ(held.state, run_state::held);
+    ASSERT_FALSE(held.whole);
+    _now += hour;
+    restore({id, 0, then});
+    EXPECT_EQ(valid(), (texts{"a@example.com", "b@example.com", "c@example.com", "d@example.com"}));
+    change(id, [](source_settings& now) { now.enabled = true; });
+    need(_service->approve(held.id, {"tester", ""}));
+    _service->wait_idle();
+    EXPECT_EQ(run(held.id).state, run_state::succeeded);
+    EXPECT_EQ(valid(), (texts{"a@example.com", "d@example.com"}));
+    const sync_run next = sync(id);
+    EXPECT_EQ(next.state, run_state::succeeded) << next.guard;
+    EXPECT_TRUE(next.whole);
+    EXPECT_EQ(valid(), people().addresses());
+}
+
+TEST_F(sync_restore, none_while_a_sync_of_the_source_is_at_work) {
+    const auto id = swapped();
+    const auto restored = _now;
+    _now += hour;
+    sync(id);
+    _now += hour;
+    directory::result<restore_report> tried;
+    people().meanwhile = [&](const std::atomic<bool>& /*stop*/) {
+        auto in = write();
+        tried = apply_restore(in, {id, 0, restored});
+    };
+    const sync_run done = sync(id);
+    EXPECT_EQ(done.state, run_state::succeeded);
+    ASSERT_FALSE(tried);
+    EXPECT_EQ(tried.error().kind, directory::error_kind::conflict);
+    EXPECT_NE(tried.error().text.find("sync " + std::to_string(done.id)), std::string::npos) << tried.error().text;
+    EXPECT_EQ(sync(id, true).state, run_state::previewed);
+    EXPECT_TRUE(tried) << "a dry run undoes nothing";
+    people().meanwhile = {};
+    restore({id, 0, restored});
+    EXPECT_EQ(valid(), texts{"a@example.com"});
 }
 
 TEST_F(sync_restore, what_makes_no_sense_is_refused) {

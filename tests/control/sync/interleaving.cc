@@ -88,6 +88,28 @@ std::set<std::string> interleaving::wanted() const {
     return out;
 }
 
+std::map<std::string, std::set<std::string>> interleaving::asserted() {
+    std::map<std::string, std::set<std::string>> out;
+    const auto in = read();
+    directory::statement rows = in.on().query(
+        "SELECT s.name, a.normal || '@' || d.name FROM assertion n JOIN source s ON s.id = n.source JOIN address a ON"
+        " a.id = n.address JOIN domain d ON d.id = a.domain");
+    while (rows.step()) {
+        out[std::string(rows.text(0))].emplace(rows.text(1));
+    }
+    return out;
+}
+
+std::map<std::string, std::set<std::string>> interleaving::asserted_in_the_model() const {
+    std::map<std::string, std::set<std::string>> out;
+    for (const auto& [source, all] : _asserted) {
+        if (!all.empty()) {
+            out[(_sources.contains(source) ? "test:" : "") + source] = all;
+        }
+    }
+    return out;
+}
+
 std::set<std::string> interleaving::at_the_edge() {
     const std::uint64_t seq = need(directory::last_change(read()));
     EXPECT_EQ(_publisher->wait_in_force(seq, patience), publish::in_force::everywhere);

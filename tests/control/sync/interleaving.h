@@ -23,6 +23,9 @@ protected:
     std::string step();
     /// Addresses that the model says are in the list.
     std::set<std::string> wanted() const;
+    /// What each source asserts, in the store and in the model: the same union can have another cause.
+    std::map<std::string, std::set<std::string>> asserted();
+    std::map<std::string, std::set<std::string>> asserted_in_the_model() const;
     /// Those that the edge accepts, when all that was committed is in force there.
     std::set<std::string> at_the_edge();
     void expect_rows_in_order();

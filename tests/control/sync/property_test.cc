@@ -1,6 +1,6 @@
 // Any interleaving of syncs, imports, manual changes, failures and restarts leaves exactly the union of what the
-// sources last asserted, less what is blocked and superseded: in the list, and at the edge. Seeded; POSTERN_FULL=1
-// tries many more.
+// sources last asserted, less what is blocked and superseded: source by source, in the list, and at the edge. Seeded;
+// POSTERN_FULL=1 tries many more.
 #include <cstdlib>
 
 #include "tests/control/sync/interleaving.h"
@@ -16,6 +16,7 @@ TEST_P(sync_property, the_list_is_the_union_of_what_the_sources_last_asserted) {
     for (int n = 0; n < 60; ++n) {
         const std::string what = step();
         SCOPED_TRACE("seed " + std::to_string(seed) + ", step " + std::to_string(n) + ": " + what);
+        ASSERT_EQ(asserted(), asserted_in_the_model());
         ASSERT_EQ(valid(false), wanted());
         ASSERT_EQ(at_the_edge(), valid()) << "the table that was published";
         expect_rows_in_order();

@@ -38,6 +38,18 @@ std::string printable(std::string_view text) {
 
 }  // namespace
 
+const histogram& latency_of(exchange what, const tally& counts) noexcept {
+    switch (what) {
+        case exchange::sessions:
+            return counts.session_latency;
+        case exchange::messages:
+            return counts.message_latency;
+        case exchange::recipients:
+            break;
+    }
+    return counts.rcpt_latency;
+}
+
 void dialogue::received(std::string_view octets, std::uint64_t now) {
     while (!octets.empty() && _state == state::talking) {
         const std::size_t end = octets.find('\n');
@@ -124,7 +136,7 @@ void dialogue::reply(std::string_view text, std::uint64_t now) {
             check(expected_reply::message, text, &asked);
             if (text.front() == '2') {
                 ++counts.messages;
-                counts.message_latency.add(now - asked.sent);
+                counts.message_latency.add(now - asked.at.due);
             }
             break;
         case step::rset:
@@ -148,10 +160,10 @@ void dialogue::rcpt_reply(const command& asked, std::string_view text, std::uint
     ++counts.replies[static_cast<std::size_t>(code_of(text))];
     counts.accepted += accepted ? 1U : 0U;
     _accepted += accepted ? 1U : 0U;
-    counts.rcpt_latency.add(now - asked.sent);
+    counts.rcpt_latency.add(now - asked.at.due);
     if (_context->windows != nullptr) {
-        const bool during = facts_of(*_context->windows, asked.sent, now).during;
-        (during ? counts.swap_latency : counts.calm_latency).add(now - asked.sent);
+        const bool during = facts_of(*_context->windows, asked.at.now, now).during;
+        (during ? counts.swap_latency : counts.calm_latency).add(now - asked.at.due);
     }
 
     const expectations& expect = _context->plan.expect;
@@ -181,7 +193,7 @@ void dialogue::rcpt_reply(const command& asked, std::string_view text, std::uint
         return;
     }
     if (_context->judge != nullptr &&
-        _context->judge->judge({asked.sent, now, asked.who, as_valid}) == swap_judge::judgement::wrong) {
+        _context->judge->judge({asked.at.now, now, asked.who, as_valid}) == swap_judge::judgement::wrong) {
         wrong(as_valid ? "a refusal (no list in force has it)" : "acceptance (every list in force has it)");
     }
 }
@@ -240,7 +252,19 @@ std::string dialogue::words_of(const command& asked) const {
     return {};
 }
 
-std::size_t dialogue::next_segment(std::string& out, std::uint64_t now, std::size_t rcpts, bool stop) {
+bool dialogue::next_counts() const noexcept {
+    switch (_context->plan.exchange) {
+        case exchange::recipients:
+            return _at == step::rcpt || (_at != step::ehlo && _context->plan.depth > 1);
+        case exchange::messages:
+            return _at == step::mail;
+        case exchange::sessions:
+            return false;
+    }
+    return false;
+}
+
+std::size_t dialogue::next_segment(std::string& out, moment at, std::size_t rcpts, bool stop) {
     const plan& to_do = _context->plan;
     _sent.clear();
     _answered = 0;
@@ -255,7 +279,7 @@ std::size_t dialogue::next_segment(std::string& out, std::uint64_t now, std::siz
             break;
         }
         asked += what == step::rcpt ? 1U : 0U;
-        put(what, out, now);
+        put(what, out, at);
         // EHLO, DATA and QUIT end a group (RFC 2920 3.1); what follows DATA depends on its answer.
         if (to_do.depth == 1 || what == step::ehlo || what == step::data || what == step::body || what == step::quit) {
             break;
@@ -264,9 +288,9 @@ std::size_t dialogue::next_segment(std::string& out, std::uint64_t now, std::siz
     return asked;
 }
 
-void dialogue::put(step what, std::string& out, std::uint64_t now) {
+void dialogue::put(step what, std::string& out, moment at) {
     const plan& to_do = _context->plan;
-    command sent{what, {}, now};
+    command sent{what, {}, at};
     switch (what) {
         case step::ehlo:
             out += "EHLO ";

@@ -47,6 +47,15 @@ struct thread_context {
     const swap_windows* windows = nullptr;  ///< likewise
 };
 
+/// The latency that an exchange is about: of RCPTs, sessions or messages.
+const histogram& latency_of(exchange what, const tally& counts) noexcept;
+
+/// When a segment is sent, and from when its latency counts: in an open loop that is when it was due. Both in ns.
+struct moment {
+    std::uint64_t now = 0;
+    std::uint64_t due = 0;
+};
+
 class dialogue {
 public:
     static constexpr std::size_t line_limit = 4096;
@@ -58,7 +67,7 @@ public:
         failed,  ///< a wrong answer was counted: close
     };
 
-    /// `now`: when the connection was begun (ns), the start of the session's latency.
+    /// `now`: when the connection was begun or due (ns), the start of the session's latency.
     dialogue(thread_context& context, std::uint64_t now) noexcept : _context(&context), _began(now) {}
 
     /// Octets of the server. Counts and checks the replies in them.
@@ -66,9 +75,11 @@ public:
 
     /// Every command was answered (and the greeting has come): `next_segment` may be called.
     bool ready() const noexcept { return _state == state::talking && _greeted && _answered == _sent.size(); }
-    /// Appends the next commands to `out` and returns how many RCPTs are among them; `now` is their sending time. With
-    /// `stop`, QUIT. At most `rcpts` RCPTs. Precondition: ready().
-    std::size_t next_segment(std::string& out, std::uint64_t now, std::size_t rcpts, bool stop);
+    /// The next segment has RCPTs in it (recipients), or begins a message (messages): what a rate counts.
+    bool next_counts() const noexcept;
+    /// Appends the next commands to `out` and returns how many RCPTs are among them. With `stop`, QUIT. At most `rcpts`
+    /// RCPTs. Precondition: ready().
+    std::size_t next_segment(std::string& out, moment at, std::size_t rcpts, bool stop);
 
     /// The connection ended without 221.
     void lost(std::string_view why);
@@ -85,7 +96,7 @@ private:
     struct command {
         dialogue::step step = step::ehlo;
         recipient who;
-        std::uint64_t sent = 0;
+        moment at;
     };
 
     void line(std::string_view text, std::uint64_t now);
@@ -94,7 +105,7 @@ private:
     void check(expected_reply what, std::string_view text, const command* asked);
     void fail(std::string words);
     std::string words_of(const command& asked) const;
-    void put(step what, std::string& out, std::uint64_t now);
+    void put(step what, std::string& out, moment at);
 
     thread_context* _context;
     std::uint64_t _began;

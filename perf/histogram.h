@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 namespace postern::perf {
 
@@ -36,6 +37,36 @@ public:
         _sum += other._sum;
         _least = std::min(_least, other._least);
         _most = std::max(_most, other._most);
+    }
+
+    /// A bucket and how many values it has: a histogram of few values in few octets.
+    struct part {
+        std::uint16_t bucket;
+        std::uint32_t count;
+    };
+
+    /// What was added since `before`, an earlier copy of this histogram.
+    std::vector<part> since(const histogram& before) const {
+        std::vector<part> out;
+        for (std::size_t i = 0; i < _buckets.size(); ++i) {
+            if (_buckets[i] != before._buckets[i]) {
+                out.push_back(
+                    {static_cast<std::uint16_t>(i), static_cast<std::uint32_t>(_buckets[i] - before._buckets[i])});
+            }
+        }
+        return out;
+    }
+
+    /// Adds parts; each value counts as the largest of its bucket.
+    void add(const std::vector<part>& parts) noexcept {
+        for (const auto& each : parts) {
+            const std::uint64_t value = upper_end(each.bucket);
+            _buckets[each.bucket] += each.count;
+            _count += each.count;
+            _sum += value * each.count;
+            _least = std::min(_least, value);
+            _most = std::max(_most, value);
+        }
     }
 
     std::uint64_t count() const noexcept { return _count; }

@@ -11,6 +11,7 @@
 
 #include "perf/options.h"
 #include "perf/report.h"
+#include "perf/series.h"
 
 namespace {
 
@@ -33,6 +34,7 @@ std::vector<std::unique_ptr<perf::worker>> make_workers(const perf::options& mad
             part.units = made.count / made.threads + (i < made.count % made.threads ? 1 : 0);
         }
         part.per_second = made.rate / static_cast<double>(made.threads);
+        part.open_loop = made.open_loop;
         part.first_source = static_cast<std::uint32_t>(first);
         part.seed = made.seed * 1'000'003U + i;
         first += part.connections;
@@ -57,16 +59,17 @@ void show_progress(const std::vector<std::unique_ptr<perf::worker>>& workers, st
     before = rcpts;
 }
 
-int write_json(const std::string& path, const std::string& text) {
+/// Writes a report to its file, or to standard output for "-"; false if that fails, which it tells.
+bool write(const std::string& path, const std::string& text) {
     if (path == "-") {
         std::fputs(text.c_str(), stdout);
-        return 0;
+        return true;
     }
-    if (auto written = process::replace_file(path, text, 0644); !written) {
+    const auto written = process::replace_file(path, text, 0644);
+    if (!written) {
         std::fprintf(stderr, "postern-load: %s\n", written.error().c_str());
-        return 3;
     }
-    return 0;
+    return written.has_value();
 }
 
 }  // namespace
@@ -116,15 +119,12 @@ int main(int argc, char** argv) {
         return 3;
     }
 
-    perf::findings found;
-    for (const auto& one : workers) {
-        found.add(*one);
-    }
+    const perf::findings found(workers);
     if (!made->quiet) {
-        std::fputs(perf::text_report(*made, found).c_str(), made->json == "-" ? stderr : stdout);
+        std::fputs(perf::text_report(*made, found).c_str(), made->to_stdout() ? stderr : stdout);
     }
-    if (!made->json.empty()) {
-        status = write_json(made->json, perf::json_report(*made, found));
-    }
-    return status != 0 ? status : found.all.clean() ? 0 : 1;
+    const bool written = (made->json.empty() || write(made->json, perf::json_report(*made, found))) &&
+                         (made->csv.empty() || write(made->csv, perf::csv_report(found))) &&
+                         (made->plot.empty() || write(made->plot, perf::plot_report(*made, found)));
+    return !written ? 3 : found.all.clean() ? 0 : 1;
 }

@@ -29,6 +29,7 @@ struct words {
     bool messages = false;
     std::size_t size = 2048;
     double duration = 10;
+    double ramp = 0;
     double warmup = 0;
     double timeout = 30;
     std::string valid;
@@ -99,6 +100,12 @@ process::result<void> check_and_load(options& made, const words& said) {
     if (said.messages && made.connections * said.size > bodies_limit) {
         return tl::unexpected(std::string("--connections times --size is over 1 GiB; make one of them smaller"));
     }
+    if (made.open_loop && made.rate == 0) {
+        return tl::unexpected(std::string("--open-loop needs --rate: the timetable"));
+    }
+    if ((made.json == "-") + (made.csv == "-") + (made.plot == "-") > 1) {
+        return tl::unexpected(std::string("only one of --json, --csv and --plot can go to standard output"));
+    }
     if (made.connections < made.threads) {
         return tl::unexpected(std::string("--connections must be at least --threads"));
     }
@@ -136,7 +143,8 @@ process::result<void> check_and_load(options& made, const words& said) {
         to_do.body = make_body(said.size);
     }
     made.bounds.duration_ns = static_cast<std::uint64_t>(said.duration * ns_per_second);
-    made.bounds.warmup_ns = static_cast<std::uint64_t>(said.warmup * ns_per_second);
+    made.bounds.ramp_ns = static_cast<std::uint64_t>(said.ramp * ns_per_second);
+    made.bounds.warmup_ns = made.bounds.ramp_ns + static_cast<std::uint64_t>(said.warmup * ns_per_second);
     made.bounds.reply_timeout_ns = static_cast<std::uint64_t>(said.timeout * ns_per_second);
     return raise_descriptors(made.connections);
 }
@@ -222,6 +230,10 @@ std::optional<options> read_options(int argc, char** argv, int& exit_status) {
     app.add_option("--count", made.count, "End after so many RCPTs (sessions with --churn, messages with --messages)");
     app.add_option("--rate", made.rate, "RCPTs a second at most; as fast as replies come unless given")
         ->check(CLI::NonNegativeNumber);
+    app.add_flag("--open-loop", made.open_loop,
+                 "--rate is a timetable that waits for nobody; latency counts from when a RCPT was due");
+    app.add_option("--ramp", said.ramp, "Seconds over which connections are opened and --rate is reached")
+        ->check(CLI::Range(0.0, 3600.0));
     app.add_option("--timeout", said.timeout, "Seconds within which a reply must come")
         ->check(CLI::Range(0.01, 3600.0));
     made.bounds.failures = 100;
@@ -229,6 +241,9 @@ std::optional<options> read_options(int argc, char** argv, int& exit_status) {
         ->check(CLI::PositiveNumber);
     app.add_option("--seed", made.seed, "Seed of the random choices");
     app.add_option("--json", made.json, "File for the report as JSON; - for standard output");
+    app.add_option("--csv", made.csv,
+                   "File for counts and latencies of each second, comma separated; - for standard output");
+    app.add_option("--plot", made.plot, "File for latency by percentile, and throughput and latency over time, as SVG");
     app.add_flag("--quiet", made.quiet, "No progress and no text report");
     try {
         app.parse(argc, argv);

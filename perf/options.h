@@ -21,11 +21,16 @@ struct options {
     std::size_t connections = 64;
     std::size_t threads = 1;
     std::uint64_t count = 0;  ///< 0: by duration
-    double rate = 0;
+    double rate = 0;          ///< RCPTs a second; 0: as fast as replies come
+    bool open_loop = false;
     std::uint64_t seed = 1;
     std::string json;  ///< file for the report; empty: none; "-": standard output
+    std::string csv;   ///< likewise, a line a second
+    std::string plot;  ///< likewise, as SVG
     bool quiet = false;
     std::optional<swap_windows> windows;
+
+    bool to_stdout() const { return json == "-" || csv == "-" || plot == "-"; }
 };
 
 /// Reads the command line and the files it names. Nothing: the program ends with `exit_status` (help, version, or a

@@ -1,25 +1,15 @@
 #include "perf/report.h"
 
 #include <algorithm>
-#include <array>
 #include <boost/json.hpp>
-#include <cstdarg>
-#include <cstdio>
+
+#include "perf/text.h"
 
 namespace postern::perf {
 
 namespace {
 
 constexpr double ns_per_us = 1000;
-
-[[gnu::format(printf, 2, 3)]] void put(std::string& out, const char* format, ...) {
-    std::array<char, 512> line{};
-    va_list list;
-    va_start(list, format);
-    const int size = std::vsnprintf(line.data(), line.size(), format, list);
-    va_end(list);
-    out.append(line.data(), std::min<std::size_t>(static_cast<std::size_t>(std::max(size, 0)), line.size() - 1));
-}
 
 const char* name_of(exchange what) {
     switch (what) {
@@ -56,27 +46,51 @@ boost::json::object latency(const histogram& of) {
 
 }  // namespace
 
-void findings::add(const worker& one) {
-    all.add(one.result());
-    measured.rcpts += one.measured().rcpts;
-    measured.sessions += one.measured().sessions;
-    measured.messages += one.measured().messages;
-    seconds = std::max(seconds, static_cast<double>(one.measured_ns()) / 1e9);
-    if (each_second.size() < one.seconds().size()) {
-        each_second.resize(one.seconds().size());
+findings::findings(const std::vector<std::unique_ptr<worker>>& workers) {
+    std::size_t count = 0;
+    for (const auto& one : workers) {
+        all.add(one->result());
+        measured += one->measured();
+        overdue += one->overdue();
+        seconds = std::max(seconds, static_cast<double>(one->measured_ns()) / 1e9);
+        count = std::max(count, one->seconds().size());
     }
-    for (std::size_t i = 0; i < one.seconds().size(); ++i) {
-        each_second[i].rcpts += one.seconds()[i].rcpts;
-        each_second[i].sessions += one.seconds()[i].sessions;
-        each_second[i].messages += one.seconds()[i].messages;
+    for (std::size_t i = 0; i < count; ++i) {
+        second_found each;
+        histogram latency;
+        for (const auto& one : workers) {
+            if (i < one->seconds().size()) {
+                each.done += one->seconds()[i].done;
+                latency.add(one->seconds()[i].latency);
+            }
+        }
+        each.any = latency.count() != 0;
+        each.p50 = latency.quantile(0.5);
+        each.p90 = latency.quantile(0.9);
+        each.p99 = latency.quantile(0.99);
+        each.p999 = latency.quantile(0.999);
+        each.most = latency.most();
+        each_second.push_back(each);
     }
+}
+
+std::string headline(const options& made) {
+    std::string out;
+    put(out, "%s to %s, %zu connections, %zu in a segment, ", name_of(made.plan.exchange), made.target_text.c_str(),
+        made.connections, made.plan.depth);
+    if (made.open_loop) {
+        put(out, "open loop of %.0f/s, ", made.rate);
+    } else if (made.rate > 0) {
+        put(out, "at most %.0f/s, ", made.rate);
+    }
+    put(out, "seed %llu", static_cast<unsigned long long>(made.seed));
+    return out;
 }
 
 std::string text_report(const options& made, const findings& found) {
     const tally& all = found.all;
     std::string out;
-    put(out, "%s to %s, %zu connections, %zu in a segment, seed %llu\n", name_of(made.plan.exchange),
-        made.target_text.c_str(), made.connections, made.plan.depth, static_cast<unsigned long long>(made.seed));
+    out += headline(made) + "\n";
     put(out, "%-16s %.0f/s over %.2f s (%llu asked, %llu accepted)\n", "RCPT", found.per_second(found.measured.rcpts),
         found.seconds, static_cast<unsigned long long>(all.rcpts), static_cast<unsigned long long>(all.accepted));
     if (made.plan.exchange == exchange::sessions) {
@@ -92,6 +106,11 @@ std::string text_report(const options& made, const findings& found) {
     put_latency(out, "message latency", all.message_latency);
     if (made.plan.exchange == exchange::sessions) {
         put_latency(out, "session latency", all.session_latency);
+    }
+    if (found.overdue != 0) {
+        put(out,
+            "%-16s %llu RCPTs were due and not sent when the load ended: the server or the connections are too few\n",
+            "overdue", static_cast<unsigned long long>(found.overdue));
     }
     put(out, "%-16s", "replies");
     for (std::size_t code = 0; code < all.replies.size(); ++code) {
@@ -118,8 +137,12 @@ std::string json_report(const options& made, const findings& found) {
     }
     boost::json::array each_second;
     for (const auto& one : found.each_second) {
-        each_second.push_back(
-            boost::json::object{{"rcpts", one.rcpts}, {"sessions", one.sessions}, {"messages", one.messages}});
+        each_second.push_back(boost::json::object{{"rcpts", one.done.rcpts},
+                                                  {"sessions", one.done.sessions},
+                                                  {"messages", one.done.messages},
+                                                  {"p50_ns", one.p50},
+                                                  {"p99_ns", one.p99},
+                                                  {"max_ns", one.most}});
     }
     boost::json::object out{
         {"target", made.target_text},
@@ -127,6 +150,9 @@ std::string json_report(const options& made, const findings& found) {
         {"connections", made.connections},
         {"threads", made.threads},
         {"pipeline", made.plan.depth},
+        {"loop", made.open_loop ? "open" : "closed"},
+        {"rate", made.rate},
+        {"overdue", found.overdue},
         {"seed", made.seed},
         {"seconds", found.seconds},
         {"rcpts", all.rcpts},

@@ -17,8 +17,7 @@ namespace {
 
 constexpr std::uint64_t second_ns = 1'000'000'000;
 constexpr std::uint64_t retry_ns = second_ns / 10;
-constexpr std::uint64_t slack_ns = second_ns / 100;  ///< a stall longer than this is not made up for by a burst
-constexpr std::size_t connecting_at_once = 64;       ///< well below any listener's backlog
+constexpr std::size_t connecting_at_once = 64;  ///< well below any listener's backlog
 constexpr std::size_t buffer_octets = std::size_t{256} * 1024;
 constexpr std::size_t events_at_once = 512;
 
@@ -35,15 +34,16 @@ std::uint64_t monotonic_ns() noexcept {
 }
 
 struct worker::connection {
-    connection(process::descriptor socket, thread_context& context, std::uint64_t now, std::uint64_t its_tag)
-        : fd(std::move(socket)), talk(context, now), tag(its_tag), heard(now) {}
+    connection(process::descriptor socket, thread_context& context, moment at, std::uint64_t its_tag)
+        : fd(std::move(socket)), talk(context, at.due), tag(its_tag), heard(at.now) {}
 
     process::descriptor fd;
     dialogue talk;
     std::string out;
     std::size_t sent = 0;  ///< of `out`
     std::uint64_t tag;
-    std::uint64_t heard;  ///< when the last octets came, or commands were sent
+    std::uint64_t heard;    ///< when the last octets came, or commands were sent
+    std::uint64_t due = 0;  ///< from when the message counts that is on its way (open loop)
     bool connecting = true;
     bool waiting = false;  ///< in the queue of those that may send
     bool blocked = false;  ///< the socket's buffer was full: EPOLLOUT is asked for
@@ -80,13 +80,13 @@ process::result<void> worker::run() {
     }
     _started = monotonic_ns();
     _second_at = _started + second_ns;
-    _pace_at = _started;
+    _pace = perf::pace(_share.per_second, _started, _limits.ramp_ns, _share.open_loop);
     std::array<epoll_event, events_at_once> events{};
     while (true) {
         std::uint64_t now = monotonic_ns();
         mark_phase(now);
-        while (!_stopping && !_free.empty() && _units_left != 0 && _connecting < connecting_at_once &&
-               now >= _reopen_at) {
+        while (!_stopping && _open < wanted_open(now) && _units_left != 0 && _connecting < connecting_at_once &&
+               now >= _reopen_at && (_plan.exchange != exchange::sessions || _pace.may(now))) {
             if (!open_one(now)) {
                 break;
             }
@@ -118,8 +118,7 @@ process::result<void> worker::run() {
         mark_second(now);
     }
     if (_by_count) {
-        const second all = counts();
-        _measured = {all.rcpts - _before.rcpts, all.sessions - _before.sessions, all.messages - _before.messages};
+        _measured = counts() - _before;
         _measured_ns = monotonic_ns() - _measured_from;
     }
     report_swaps();
@@ -137,7 +136,8 @@ void worker::mark_phase(std::uint64_t now) {
         _measured_from = now;
         _before = counts();
         _last_second = _before;
-        _second_at = now + second_ns;
+        _last_latency = {};
+        _second_at = _started + _limits.warmup_ns + second_ns;
         _tally.rcpt_latency = {};
         _tally.swap_latency = {};
         _tally.calm_latency = {};
@@ -146,6 +146,7 @@ void worker::mark_phase(std::uint64_t now) {
     }
     if (!_stopping && (now - _started >= _limits.warmup_ns + _limits.duration_ns ||
                        _stop_asked.load(std::memory_order_relaxed) || failures() >= _limits.failures)) {
+        mark_second(now);  // the last one may be full
         begin_stop(now);
     }
 }
@@ -157,9 +158,19 @@ void worker::begin_stop(std::uint64_t now) {
     _stopping = true;
     _stopped_at = now;
     _by_count = _units_left == 0;
-    const second all = counts();
-    _measured = {all.rcpts - _before.rcpts, all.sessions - _before.sessions, all.messages - _before.messages};
+    _measured = counts() - _before;
     _measured_ns = now - _measured_from;
+    _overdue = _by_count ? 0 : _pace.overdue(now);
+}
+
+/// How many connections are to be open by now.
+std::size_t worker::wanted_open(std::uint64_t now) const noexcept {
+    const std::uint64_t passed = now - _started;
+    if (passed >= _limits.ramp_ns) {
+        return _share.connections;
+    }
+    const double part = static_cast<double>(passed) / static_cast<double>(_limits.ramp_ns);
+    return static_cast<std::size_t>(part * static_cast<double>(_share.connections)) + 1;
 }
 
 void worker::mark_second(std::uint64_t now) {
@@ -171,10 +182,11 @@ void worker::mark_second(std::uint64_t now) {
     if (now < _second_at || _stopping || !_warm) {
         return;
     }
-    const second all = counts();
-    _seconds.push_back(
-        {all.rcpts - _last_second.rcpts, all.sessions - _last_second.sessions, all.messages - _last_second.messages});
+    const amount all = counts();
+    const histogram& latency = latency_of(_plan.exchange, _tally);
+    _seconds.push_back({all - _last_second, latency.since(_last_latency)});
     _last_second = all;
+    _last_latency = latency;
     _second_at += second_ns;
     report_swaps();
 }
@@ -191,9 +203,10 @@ void worker::report_swaps() {
 }
 
 std::uint64_t worker::next_wakeup(std::uint64_t now) const noexcept {
-    std::uint64_t at = now + second_ns / 10;
-    if (!_ready.empty()) {
-        at = std::min(at, _pace_at);
+    std::uint64_t at = now + second_ns / (now - _started < _limits.ramp_ns ? 1000 : 10);
+    const bool may_open = _plan.exchange == exchange::sessions && !_stopping && !_free.empty() && _units_left != 0;
+    if (!_ready.empty() || (may_open && _share.per_second > 0)) {
+        at = std::min(at, _pace.due());
     }
     return std::max(at, now);
 }
@@ -241,12 +254,15 @@ bool worker::open_one(std::uint64_t now) {
         return false;
     }
     _free.pop_back();
-    _slots[slot] = std::make_unique<connection>(std::move(fd), _context, now, tag);
-    ++_open;
-    ++_connecting;
+    moment at{now, now};
     if (_plan.exchange == exchange::sessions) {
+        at.due = _pace.counts_from(now);
+        _pace.take(1, now);
         --_units_left;
     }
+    _slots[slot] = std::make_unique<connection>(std::move(fd), _context, at, tag);
+    ++_open;
+    ++_connecting;
     return true;
 }
 
@@ -302,7 +318,7 @@ void worker::read(connection& from) {
     if (!from.talk.ready() || from.waiting) {
         return;
     }
-    if (_ready.empty() && (_share.per_second == 0 || now >= _pace_at)) {
+    if (!from.talk.next_counts() || (_ready.empty() && _pace.may(now))) {
         advance(from, now);
     } else {
         from.waiting = true;
@@ -334,13 +350,18 @@ void worker::advance(connection& with, std::uint64_t now) {
     rcpts = std::max<std::size_t>(rcpts, 1);
     with.out.clear();
     with.sent = 0;
-    const std::size_t asked = with.talk.next_segment(with.out, now, rcpts, stop);
+    const bool counts = !stop && with.talk.next_counts();
+    if (counts) {
+        with.due = _pace.counts_from(now);
+    }
+    const bool of_message = _share.open_loop && _plan.exchange == exchange::messages;
+    const std::uint64_t due = counts || of_message ? with.due : now;
+    const std::size_t asked = with.talk.next_segment(with.out, {now, due}, rcpts, stop);
     if (_plan.exchange == exchange::recipients) {
         _units_left -= asked;
     }
-    if (_share.per_second > 0) {
-        const double gap = static_cast<double>(asked) * static_cast<double>(second_ns) / _share.per_second;
-        _pace_at = std::max(_pace_at, now > slack_ns ? now - slack_ns : 0) + static_cast<std::uint64_t>(gap);
+    if (counts) {
+        _pace.take(_plan.exchange == exchange::messages ? _plan.per_transaction : asked, now);
     }
     with.heard = now;
     flush(with);
@@ -375,7 +396,7 @@ bool worker::flush(connection& to) {
 }
 
 void worker::run_ready(std::uint64_t now) {
-    while (!_ready.empty() && (_share.per_second == 0 || now >= _pace_at || _stopping)) {
+    while (!_ready.empty() && (_pace.may(now) || _stopping)) {
         const std::uint64_t tag = _ready.front();
         _ready.pop_front();
         const auto& slot = _slots[tag & 0xffff'ffffU];

@@ -14,6 +14,8 @@
 
 #include "board/process/files.h"
 #include "perf/dialogue.h"
+#include "perf/histogram.h"
+#include "perf/pace.h"
 #include "perf/swap_windows.h"
 #include "perf/tally.h"
 
@@ -33,24 +35,42 @@ struct endpoint {
 struct share {
     std::size_t connections = 1;       ///< open at a time
     std::uint64_t units = UINT64_MAX;  ///< RCPTs, sessions or messages, by the exchange
-    double per_second = 0;             ///< RCPTs at most; 0: as fast as replies come
+    double per_second = 0;             ///< RCPTs; 0: as fast as replies come
+    bool open_loop = false;            ///< by a timetable (perf/pace.h); needs `per_second`
     std::uint32_t first_source = 0;
     std::uint64_t seed = 0;
 };
 
 /// How long, and when it is enough.
 struct limits {
+    std::uint64_t ramp_ns = 0;  ///< over which connections are opened and the rate grows; the first part of the warm-up
     std::uint64_t warmup_ns = 0;  ///< before the measuring begins
     std::uint64_t duration_ns = 0;
     std::uint64_t reply_timeout_ns = 0;
     std::uint64_t failures = 0;  ///< wrong answers, lost connections and the like after which a thread gives up
 };
 
-/// Counts of one second, for plots and consecutive windows.
-struct second {
+/// How much was done.
+struct amount {
     std::uint64_t rcpts = 0;
     std::uint64_t sessions = 0;
     std::uint64_t messages = 0;
+
+    amount operator-(const amount& before) const noexcept {
+        return {rcpts - before.rcpts, sessions - before.sessions, messages - before.messages};
+    }
+    amount& operator+=(const amount& more) noexcept {
+        rcpts += more.rcpts;
+        sessions += more.sessions;
+        messages += more.messages;
+        return *this;
+    }
+};
+
+/// One second of the measured time, for plots and consecutive windows.
+struct second {
+    amount done;
+    std::vector<histogram::part> latency;  ///< of RCPTs; of sessions or messages if the exchange is made of these
 };
 
 /// What is read by the main thread while the load runs.
@@ -76,7 +96,9 @@ public:
 
     const perf::tally& result() const noexcept { return _tally; }
     const std::vector<second>& seconds() const noexcept { return _seconds; }
-    const second& measured() const noexcept { return _measured; }
+    const amount& measured() const noexcept { return _measured; }
+    /// RCPTs that were due in an open loop and that no connection was free to send when the load ended.
+    std::uint64_t overdue() const noexcept { return _overdue; }
     std::uint64_t measured_ns() const noexcept { return _measured_ns; }
     const live_counts& live() const noexcept { return _live; }
 
@@ -95,7 +117,8 @@ private:
     void mark_second(std::uint64_t now);
     void mark_phase(std::uint64_t now);
     void begin_stop(std::uint64_t now);
-    second counts() const noexcept { return {_tally.rcpts, _tally.sessions, _tally.messages}; }
+    std::size_t wanted_open(std::uint64_t now) const noexcept;
+    amount counts() const noexcept { return {_tally.rcpts, _tally.sessions, _tally.messages}; }
     std::uint64_t failures() const noexcept {
         return _tally.wrong + _tally.dropped + _tally.timeouts + _tally.connect_errors;
     }
@@ -122,7 +145,7 @@ private:
     std::uint32_t _next_source = 0;
     std::uint32_t _next_serial = 0;
     std::uint64_t _units_left;
-    std::uint64_t _pace_at = 0;    ///< when the next RCPT may be sent
+    perf::pace _pace;
     std::uint64_t _reopen_at = 0;  ///< after a failed connection
     std::uint64_t _started = 0;
     std::uint64_t _second_at = 0;
@@ -133,9 +156,11 @@ private:
     bool _warm = false;
     bool _stopping = false;
     bool _by_count = false;
-    second _before;  ///< counts when the measuring began
-    second _last_second;
-    second _measured;
+    std::uint64_t _overdue = 0;
+    amount _before;  ///< counts when the measuring began
+    amount _last_second;
+    histogram _last_latency;  ///< at the end of the last second
+    amount _measured;
     std::vector<second> _seconds;
 };
 

@@ -37,7 +37,7 @@ public:
     std::string say(bool stop = false) {
         EXPECT_TRUE(talk().ready());
         std::string out;
-        asked = talk().next_segment(out, _now, 1000, stop);
+        asked = talk().next_segment(out, {_now, _now - waited}, 1000, stop);
         return out;
     }
     /// Up to the answered EHLO.
@@ -56,6 +56,7 @@ public:
     tally counts;
     thread_context context{to_do, random_source(1), counts};
     std::size_t asked = 0;
+    std::uint64_t waited = 0;  ///< ns by which segments are sent later than they were due
 
 private:
     std::optional<dialogue> _talk;
@@ -283,6 +284,51 @@ TEST(dialogue, measures_from_the_sending_to_the_reply) {
     with.hear(ok);
     EXPECT_EQ(with.counts.rcpt_latency.count(), 1U);
     EXPECT_EQ(with.counts.rcpt_latency.most(), 10U);
+}
+
+TEST(dialogue, measures_from_when_a_segment_was_due) {
+    conversation with(exchange::recipients);
+    with.open_transaction();
+    with.waited = 500;
+    with.say();
+    with.hear(ok);
+    EXPECT_EQ(with.counts.rcpt_latency.most(), 510U);
+
+    conversation of_messages(exchange::messages);
+    of_messages.to_do.per_transaction = 1;
+    of_messages.to_do.body = "x\r\n";
+    of_messages.open_transaction();
+    of_messages.say();
+    of_messages.hear(ok);
+    of_messages.say();
+    of_messages.hear("354 go\r\n");
+    of_messages.waited = 700;
+    of_messages.say();
+    of_messages.hear(ok);
+    EXPECT_EQ(of_messages.counts.message_latency.most(), 710U);
+}
+
+TEST(dialogue, says_which_segments_a_rate_counts) {
+    conversation one_by_one(exchange::recipients);
+    one_by_one.hear("220 mx\r\n");
+    EXPECT_FALSE(one_by_one.talk().next_counts()) << "EHLO";
+    one_by_one.say();
+    one_by_one.hear(ehlo_reply);
+    EXPECT_FALSE(one_by_one.talk().next_counts()) << "MAIL";
+    one_by_one.say();
+    one_by_one.hear(ok);
+    EXPECT_TRUE(one_by_one.talk().next_counts());
+
+    conversation pipelined(exchange::recipients, 10);
+    pipelined.greet();
+    EXPECT_TRUE(pipelined.talk().next_counts()) << "MAIL with its RCPTs";
+
+    conversation of_messages(exchange::messages);
+    of_messages.greet();
+    EXPECT_TRUE(of_messages.talk().next_counts()) << "MAIL begins a message";
+    of_messages.say();
+    of_messages.hear(ok);
+    EXPECT_FALSE(of_messages.talk().next_counts());
 }
 
 TEST(dialogue, holds_answers_for_addresses_of_one_list_against_the_swap_windows) {

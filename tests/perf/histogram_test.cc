@@ -103,5 +103,29 @@ TEST(histogram, of_two_threads_adds_up_to_that_of_one) {
     }
 }
 
+TEST(histogram, is_what_was_added_since_a_copy_of_it) {
+    const auto all = std::make_unique<histogram>();
+    for (std::uint64_t value = 0; value < 1000; ++value) {
+        all->add(value * 1000);
+    }
+    const auto before = std::make_unique<histogram>(*all);
+    EXPECT_TRUE(all->since(*before).empty());
+    std::vector<std::uint64_t> later;
+    random_source random(4);
+    for (int i = 0; i < 1000; ++i) {
+        later.push_back(random.below(10'000'000));
+        all->add(later.back());
+    }
+    histogram since;
+    since.add(all->since(*before));
+    std::sort(later.begin(), later.end());
+    EXPECT_EQ(since.count(), 1000U);
+    for (const double q : quantiles) {
+        const std::uint64_t exact = exact_quantile(later, q);
+        EXPECT_GE(since.quantile(q), exact) << q;
+        EXPECT_LE(since.quantile(q), exact + exact / 128) << q;
+    }
+}
+
 }  // namespace
 }  // namespace postern::perf

@@ -69,6 +69,9 @@ TEST(options, refuse_what_does_not_fit_together) {
         {"--pipeline", "0"},
         {"--messages", "--size", "60000000", "--connections", "64"},
         {"--recipients", "/nonexistent/file"},
+        {"--open-loop"},
+        {"--json", "-", "--plot", "-"},
+        {"--ramp", "-1"},
         {"--unknown"},
     };
     for (const auto& more : wrong) {
@@ -80,6 +83,15 @@ TEST(options, refuse_what_does_not_fit_together) {
     }
     EXPECT_FALSE(parse({"--target", "[::1]:1", "--sources", "4", "--strangers", "example.com"}, status));
     EXPECT_FALSE(parse({"--target", "192.0.2.1:1", "--strangers", "example.com"}, status));
+}
+
+TEST(options, count_the_ramp_to_the_warm_up) {
+    int status = 0;
+    const auto made =
+        parse({"--target", "127.0.0.1:1", "--strangers", "a.example", "--ramp", "2", "--warmup", "1"}, status);
+    ASSERT_TRUE(made);
+    EXPECT_EQ(made->bounds.ramp_ns, 2'000'000'000U);
+    EXPECT_EQ(made->bounds.warmup_ns, 3'000'000'000U);
 }
 
 TEST(options, give_a_message_one_recipient_unless_told_otherwise) {

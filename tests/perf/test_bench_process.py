@@ -2,13 +2,16 @@
 
 import contextlib
 import copy
+import csv
 import json
 import os
 import pathlib
 import signal
 import socket
 import subprocess
+import threading
 import time
+import xml.etree.ElementTree as ElementTree
 
 import pytest
 from accepting import Accepting
@@ -103,6 +106,85 @@ def test_a_rate_is_not_exceeded(binaries, people):
         found = load(binaries, server.target, "--recipients", people, "--rate", 1000, "--count", 1000)
     assert found["status"] == 0 and found["rcpts"] == 1000
     assert found["seconds"] > 0.9
+
+
+def server_connections(server):
+    """How many connections a null server has open."""
+    return sum(os.readlink(each).startswith("socket:") for each in pathlib.Path(f"/proc/{server.pid}/fd").iterdir()) - 1
+
+
+def stall(process, after, seconds):
+    """Stops a process for a while, some time from now."""
+    def work():
+        time.sleep(after)
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGCONT)
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("exchange", [(), ("--churn",)])
+def test_a_stall_is_charged_to_all_who_would_have_come(binaries, exchange):
+    words = ("--strangers", "example.com", "--rate", 500, "--connections", 20, "--duration", 3, "--sources", 20, *exchange)
+    latency = "session_latency_ns" if exchange else "latency_ns"
+    found = {}
+    for loop in ("open", "closed"):
+        with running.NullServer(binaries) as server:
+            stalled = stall(server.process, 1.2, 0.8)
+            found[loop] = load(binaries, server.target, *words, *(["--open-loop"] if loop == "open" else []))
+            stalled.join()
+        assert found[loop]["status"] == 0 and found[loop]["loop"] == loop and found[loop]["rate"] == 500
+    # 400 of 1,500 were due while the server stood still; in the closed loop just the 20 whose connections had asked, or were to, wait.
+    assert found["open"][latency]["p90"] > 300e6
+    assert found["open"][latency]["max"] > 700e6
+    assert found["closed"][latency]["p90"] < found["open"][latency]["p90"] / 2
+    assert found["open"]["rcpts"] > found["closed"]["rcpts"] + 200
+    worst = max(found["open"]["each_second"], key=lambda second: second["p99_ns"])
+    assert worst["p99_ns"] > 600e6 and worst["max_ns"] >= worst["p99_ns"] >= worst["p50_ns"]
+
+
+def test_what_an_open_loop_could_not_send_is_told(binaries):
+    with running.NullServer(binaries) as server:
+        stalled = stall(server.process, 0.5, 1.5)
+        found = load(binaries, server.target, "--strangers", "example.com", "--rate", 1000, "--open-loop", "--connections", 2, "--duration", 1.5)
+        stalled.join()
+    assert 500 < found["overdue"] < 1500
+
+
+def test_a_ramp_opens_connections_and_raises_the_rate_bit_by_bit(binaries, people):
+    with running.NullServer(binaries, listed="user.") as server:
+        with running.Load(binaries, server.target, "--recipients", people, "--connections", 40, "--rate", 1000, "--open-loop",
+                          "--ramp", 2, "--duration", 1) as started:
+            time.sleep(0.5)
+            opened_early = server_connections(server)
+            found = started.report(60)
+    assert found["status"] == 0 and found["connections_made"] == 40
+    assert opened_early < 35, "a quarter of the ramp is over"
+    assert found["seconds"] < 2, "the ramp is not measured"
+    assert 1500 < found["rcpts"] <= 2100, "half of the rate over the ramp, all of it then"
+    assert found["rcpts_measured"] < 1600
+
+
+def test_reports_for_programs_and_people(binaries, tmp_path):
+    with running.NullServer(binaries) as server:
+        found = load(binaries, server.target, "--strangers", "example.com", "--duration", 2.2, "--csv", tmp_path / "seconds.csv", "--plot",
+                     tmp_path / "load.svg")
+        piped = run_raw(binaries, "--target", server.target, "--strangers", "example.com", "--duration", 1.1, "--csv", "-")
+        unwritable = run_raw(binaries, "--target", server.target, "--strangers", "example.com", "--count", 100, "--plot",
+                             tmp_path / "none" / "x.svg")
+    rows = list(csv.DictReader((tmp_path / "seconds.csv").read_text(encoding="ascii").splitlines()))
+    assert [int(row["second"]) for row in rows] == [1, 2]
+    assert [int(row["rcpts"]) for row in rows] == [second["rcpts"] for second in found["each_second"]]
+    assert all(0 < float(row["p50_us"]) <= float(row["p99_us"]) <= float(row["p999_us"]) <= float(row["max_us"]) for row in rows)
+    drawing = ElementTree.parse(tmp_path / "load.svg").getroot()
+    curves = drawing.findall("{http://www.w3.org/2000/svg}polyline")
+    assert len(curves) == 5 and all(len(curve.get("points").split()) >= 2 for curve in curves)
+    texts = [text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"Latency by percentile", "Throughput over time", "Latency over time", "RCPTs/s"} <= set(texts)
+    assert piped.returncode == 0 and piped.stdout.startswith("second,rcpts,") and "RCPT latency" in piped.stderr
+    assert unwritable.returncode == 3 and str(tmp_path / "none") in unwritable.stderr
 
 
 class Scripted:

@@ -111,6 +111,17 @@ result<void> sync_folder(int folder_fd, const std::string& name) {
     return {};
 }
 
+result<void> sync_file(const std::string& path) {
+    const descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) {
+        return tl::unexpected(errno_text("open", path, errno));
+    }
+    if (::fsync(file.get()) != 0) {
+        return tl::unexpected(errno_text("sync", path, errno));
+    }
+    return {};
+}
+
 result<void> replace_file_at(int folder_fd, const std::string& name, std::string_view content, mode_t mode) {
     auto put = put_file_at(folder_fd, name, content, mode);
     return put ? sync_folder(folder_fd, name) : put;

@@ -46,6 +46,8 @@ result<void> replace_file_at(int folder_fd, const std::string& name, std::string
 result<void> put_file_at(int folder_fd, const std::string& name, std::string_view content, mode_t mode);
 /// Makes the folder's names durable. `name` is for the error text.
 result<void> sync_folder(int folder_fd, const std::string& name);
+/// Makes what was written to the file durable, by whomever.
+result<void> sync_file(const std::string& path);
 /// As `replace_file_at`, by path.
 result<void> replace_file(const std::string& path, std::string_view content, mode_t mode);
 

@@ -15,6 +15,7 @@
 #include "control/api/handlers.h"
 #include "control/api/import_jobs.h"
 #include "control/api/lookups.h"
+#include "control/api/represent_import.h"
 #include "control/api/scope.h"
 #include "control/sources/export.h"
 
@@ -38,64 +39,7 @@ std::string_view stage_word(enum sources::import_progress::stage of) {
     return "done";
 }
 
-object represent(const sources::row_error& of) {
-    return {{"line", of.line},
-            {"column", of.column == 0 ? boost::json::value(nullptr) : boost::json::value(of.column)},
-            {"column_name", printable_utf8(of.column_name)},
-            {"value", printable_utf8(of.value)},
-            {"reason", printable_utf8(of.reason)}};
-}
-
-array represent(const std::vector<sources::import_sample>& rows) {
-    array out;
-    for (const sources::import_sample& each : rows) {
-        out.push_back(object{{"line", each.line == 0 ? boost::json::value(nullptr) : boost::json::value(each.line)},
-                             {"address", each.address},
-                             {"first_name", each.first_name},
-                             {"last_name", each.last_name},
-                             {"group", each.group},
-                             {"kind", each.kind},
-                             {"aliases", each.aliases}});
-    }
-    return out;
-}
-
-object represent(const sources::import_report& of, bool with_samples) {
-    object out;
-    array columns;
-    for (const std::string& each : of.guess.columns) {
-        columns.push_back(boost::json::value(each));
-    }
-    out["guess"] = object{{"encoding", of.guess.encoding},
-                          {"bom", of.guess.bom},
-                          {"delimiter", std::string(1, of.guess.delimiter)},
-                          {"line_ends", of.guess.line_ends},
-                          {"header", of.guess.header},
-                          {"layout", of.guess.layout},
-                          {"columns", std::move(columns)}};
-    out["source"] = of.source;
-    out["rows"] = of.rows;
-    out["new"] = of.created;
-    out["updated"] = of.updated;
-    out["unchanged"] = of.unchanged;
-    out["missing"] = of.missing;
-    out["withdrawn"] = of.withdrawn;
-    out["held"] = of.held;
-    out["guard"] = of.guard.empty() ? boost::json::value(nullptr) : boost::json::value(of.guard);
-    out["invalid"] = of.invalid;
-    out["duplicates"] = of.duplicates;
-    out["aliases"] = of.aliases;
-    out["errors_total"] = of.errors_total;
-    if (with_samples) {
-        out["samples"] = object{{"new", represent(of.new_rows)},
-                                {"updated", represent(of.updated_rows)},
-                                {"unchanged", represent(of.unchanged_rows)},
-                                {"missing", represent(of.missing_rows)}};
-    }
-    return out;
-}
-
-object represent(const service& with, const import_job& of, bool whole) {
+object represent_job(const service& with, const import_job& of, bool whole) {
     object out;
     out["id"] = of.id;
     out["file_name"] = of.file_name;
@@ -149,10 +93,23 @@ answer<import_job> import_argument(service& with, const call& of) {
         }
     }
     if (!found) {
-        return tl::unexpected(not_found("There is no import \"" + of.argument(0) +
-                                        "\". Imports are kept until postern-control restarts; the history stays."));
+        return tl::unexpected(
+            not_found("There is no import \"" + of.argument(0) +
+                      "\". Those that are over are kept until postern-control restarts; the history stays."));
     }
     return std::move(*found);
+}
+
+problem no_room(const service& with) {
+    return unavailable("The import can't be kept in " + with.imports.folder() + "; the log says why.");
+}
+
+/// To a request that the import be gone on with.
+response taken(const service& with, const import_job& before) {
+    const auto now = with.imports.find(before.id);
+    response made = json(202, represent_job(with, now ? *now : before, true));
+    made.fields.emplace_back("Location", "/v1/imports/" + before.id);
+    return made;
 }
 
 }  // namespace
@@ -170,7 +127,7 @@ answer<response> list_imports(service& with, call& of) {
         if (!*inside) {
             continue;
         }
-        items.push_back(represent(with, each, false));
+        items.push_back(represent_job(with, each, false));
     }
     return json(200, {{"items", std::move(items)}, {"next", nullptr}});
 }
@@ -245,16 +202,14 @@ answer<response> add_import(service& with, call& of) {
             case import_jobs::add_error::too_many:
                 return tl::unexpected(unavailable("Too many imports are waiting; wait for some, or remove them."));
             case import_jobs::add_error::failed:
-                return tl::unexpected(internal("the upload could not be kept"));
+                return tl::unexpected(no_room(with));
         }
     }
     const auto job = with.imports.find(*id);
     if (!job) {
         return tl::unexpected(internal("an import vanished"));
     }
-    response made = json(202, represent(with, *job, true));
-    made.fields.emplace_back("Location", "/v1/imports/" + *id);
-    return made;
+    return taken(with, *job);
 }
 
 answer<response> get_import(service& with, call& of) {
@@ -265,7 +220,7 @@ answer<response> get_import(service& with, call& of) {
     if (!found) {
         return failure(found);
     }
-    return json(200, represent(with, *found, true));
+    return json(200, represent_job(with, *found, true));
 }
 
 answer<response> remove_import(service& with, call& of) {
@@ -295,10 +250,10 @@ answer<response> apply_import(service& with, call& of) {
         return tl::unexpected(conflict("The import is \"" + std::string(to_string(found->state)) +
                                        "\"; it can be applied when it is \"previewed\"."));
     }
-    const auto now = with.imports.find(found->id);
-    response made = json(202, represent(with, now ? *now : *found, true));
-    made.fields.emplace_back("Location", "/v1/imports/" + found->id);
-    return made;
+    if (applied == import_jobs::apply_answer::failed) {
+        return tl::unexpected(no_room(with));
+    }
+    return taken(with, *found);
 }
 
 answer<response> approve_import(service& with, call& of) {
@@ -309,14 +264,15 @@ answer<response> approve_import(service& with, call& of) {
     if (!found) {
         return failure(found);
     }
-    if (with.imports.approve(found->id, actor_of(of)) != import_jobs::approve_answer::queued) {
+    const auto approved = with.imports.approve(found->id, actor_of(of));
+    if (approved == import_jobs::approve_answer::failed) {
+        return tl::unexpected(no_room(with));
+    }
+    if (approved != import_jobs::approve_answer::queued) {
         return tl::unexpected(conflict("The import is \"" + std::string(to_string(found->state)) +
                                        "\"; it can be approved when it is \"held\"."));
     }
-    const auto now = with.imports.find(found->id);
-    response made = json(202, represent(with, now ? *now : *found, true));
-    made.fields.emplace_back("Location", "/v1/imports/" + found->id);
-    return made;
+    return taken(with, *found);
 }
 
 answer<response> list_import_errors(service& with, call& of) {

@@ -1,12 +1,9 @@
 #include "control/api/import_jobs.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <condition_variable>
-#include <cstdio>
 #include <deque>
 #include <filesystem>
 #include <map>
@@ -17,41 +14,14 @@
 #include "board/process/files.h"
 #include "board/process/log.h"
 #include "control/api/encode.h"
+#include "control/api/import_files.h"
+#include "control/api/import_record.h"
 #include "control/sync/guard.h"
 
 namespace postern::api {
 
-std::string_view to_string(import_state of) noexcept {
-    switch (of) {
-        case import_state::waiting:
-            return "waiting";
-        case import_state::reading:
-            return "reading";
-        case import_state::previewed:
-            return "previewed";
-        case import_state::queued:
-            return "queued";
-        case import_state::applying:
-            return "applying";
-        case import_state::applied:
-            return "applied";
-        case import_state::held:
-            return "held";
-        case import_state::refused:
-            return "refused";
-        case import_state::cancelled:
-            return "cancelled";
-        case import_state::failed:
-            return "failed";
-    }
-    return "failed";
-}
-
 struct import_jobs::state {
-    struct held {
-        import_job job;
-        std::string path;
-        directory::actor by;
+    struct held : import_record {
         bool cancel = false;
     };
     struct known_key {
@@ -60,7 +30,7 @@ struct import_jobs::state {
     };
 
     directory::store& store;
-    std::string folder;
+    import_files files;
     sync::guard_limits limits;
     mutable std::mutex mutex;
     std::condition_variable changed;
@@ -68,16 +38,18 @@ struct import_jobs::state {
     std::map<std::string, held> jobs;
     std::deque<std::string> order;  ///< oldest first
     std::map<std::string, known_key> keys;
+    directory::timestamp newest = 0;  ///< when the last one was added: no two at once, so that their order is kept
     bool stopping = false;
     std::thread thread;
 
-    state(directory::store& in, std::string where, const sync::guard_limits& within)
-        : store(in), folder(std::move(where)), limits(within) {}
+    state(directory::store& in, import_files where, const sync::guard_limits& within)
+        : store(in), files(std::move(where)), limits(within) {}
 
+    bool enqueue(held& of, const directory::actor& by, std::optional<std::uint64_t> approved);
+    void take_over(import_record of);
     void work();
     void run(const std::string& id, bool apply);
     void finish(held& of, import_state as);
-    void drop_file(held& of);
     void forget(const std::string& id);
     void make_room();
     void supersede(const std::string& id, const import_job& by);
@@ -89,27 +61,34 @@ bool import_jobs::state::over(const import_job& of) {
            of.state == import_state::cancelled || of.state == import_state::failed;
 }
 
-void import_jobs::state::drop_file(held& of) {
-    if (!of.path.empty()) {
-        ::unlink(of.path.c_str());
-        of.path.clear();
-    }
-}
-
 void import_jobs::state::finish(held& of, import_state as) {
     of.job.state = as;
     of.job.finished = store.now();
     if (over(of.job)) {
-        drop_file(of);
+        files.drop(of.job.id);
     }
 }
 
 void import_jobs::state::forget(const std::string& id) {
-    const auto found = jobs.find(id);
-    drop_file(found->second);
-    jobs.erase(found);
+    files.drop(id);
+    jobs.erase(id);
     order.erase(std::find(order.begin(), order.end(), id));
     std::erase_if(keys, [&](const auto& each) { return each.second.id == id; });
+}
+
+/// To be applied, on disk and then here. False: it could not be kept, and is as it was.
+bool import_jobs::state::enqueue(held& of, const directory::actor& by, std::optional<std::uint64_t> approved) {
+    import_record wanted = of;
+    wanted.by = by;
+    wanted.job.approved = approved;
+    wanted.job.state = import_state::queued;
+    if (!files.keep(wanted)) {
+        return false;
+    }
+    static_cast<import_record&>(of) = std::move(wanted);
+    queue.push_back(of.job.id);
+    changed.notify_all();
+    return true;
 }
 
 /// The oldest that are over go first; then, over the number of kept files, the oldest that waits for a person.
@@ -172,10 +151,14 @@ sources::replacement_verdict judge(const sync::guard_limits& limits, const impor
     return {said.removals ? end::pass : said.additions ? end::hold : end::refuse, said.text, numbers.approved};
 }
 
+sources::import_progress all_of(const import_job& job) {
+    return {sources::import_progress::stage::done, job.size, job.report->rows};
+}
+
 }  // namespace
 
 void import_jobs::state::run(const std::string& id, bool apply) {
-    std::string path;
+    const std::string path = files.file_of(id);
     sources::import_options options;
     directory::actor by;
     {
@@ -191,7 +174,12 @@ void import_jobs::state::run(const std::string& id, bool apply) {
         }
         of.job.state = apply ? import_state::applying : import_state::reading;
         of.job.progress = {};
-        path = of.path;
+        ++of.begun;
+        if (!files.keep(of)) {
+            of.job.error = "it could not be kept in " + files.folder() + "; nothing was changed";
+            finish(of, import_state::failed);
+            return;
+        }
         options = of.job.options;
         options.guard = [this, job = of.job](const sources::replacement& what) { return judge(limits, job, what); };
         by = of.by;
@@ -218,22 +206,29 @@ void import_jobs::state::run(const std::string& id, bool apply) {
         return;
     }
     held& of = found->second;
+    if (!done && stopping && !of.cancel) {
+        --of.begun;
+        files.keep(of);  // else the next process takes it for one more that ended in the middle
+        return;
+    }
+    of.begun = 0;
     if (!done) {
         of.job.error = done.error().text;
         finish(of, of.cancel ? import_state::cancelled : import_state::failed);
         process::log(process::level::warn, "import_failed", {{"import", id}, {"error", of.job.error}});
         return;
     }
-    of.job.progress.stage = sources::import_progress::stage::done;
-    of.job.progress.rows = done->rows;
-    of.job.progress.octets = of.job.size;
     of.job.report = std::move(*done);
+    of.job.progress = all_of(of.job);
     if (apply) {
         const bool waits = of.job.report->applied && of.job.report->held != 0;
         if (of.job.report->refused_by_guard) {
             of.job.error = of.job.report->guard;
         }
         finish(of, waits ? import_state::held : of.job.report->applied ? import_state::applied : import_state::refused);
+        if (waits) {
+            files.keep(of);  // else the next process applies it again, which changes nothing and is held again
+        }
         if (of.job.report->applied) {
             supersede(id, of.job);
         }
@@ -250,7 +245,34 @@ void import_jobs::state::run(const std::string& id, bool apply) {
         finish(of, import_state::cancelled);
     } else {
         of.job.state = import_state::previewed;
+        files.keep(of);
     }
+}
+
+/// Goes on with what an earlier process left.
+void import_jobs::state::take_over(import_record of) {
+    const std::string id = of.job.id;
+    if (!of.idempotency.empty()) {
+        keys[of.idempotency] = {of.digest, id};
+    }
+    newest = std::max(newest, of.job.created);
+    order.push_back(id);
+    held& mine = jobs.emplace(id, held{std::move(of)}).first->second;
+    if (mine.job.state == import_state::held && mine.job.report) {
+        mine.job.progress = all_of(mine.job);
+        return;
+    }
+    if (mine.begun >= max_begun) {
+        mine.job.error = "postern-control ended " + std::to_string(mine.begun) +
+                         " times while it was at work on it; it was given up. Its log says why it ended";
+        finish(mine, import_state::failed);
+        return;
+    }
+    const bool apply = mine.job.state == import_state::queued || mine.job.state == import_state::applying ||
+                       mine.job.state == import_state::held;
+    mine.job.state = apply ? import_state::queued : import_state::waiting;
+    queue.push_back(id);
+    process::log(process::level::info, "import_resumed", {{"import", id}, {"state", to_string(mine.job.state)}});
 }
 
 void import_jobs::state::work() {
@@ -278,19 +300,14 @@ void import_jobs::state::work() {
 tl::expected<std::unique_ptr<import_jobs>, std::string> import_jobs::open(directory::store& store,
                                                                           const std::string& folder,
                                                                           const sync::guard_limits& limits) {
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    if (error || ::chmod(folder.c_str(), 0700) != 0) {
-        return tl::unexpected("cannot make the folder " + folder + ": " +
-                              (error ? error.message() : std::generic_category().message(errno)) +
-                              "; give it to the user that postern-control runs as");
+    auto files = import_files::open(folder);
+    if (!files) {
+        return tl::unexpected(files.error());
     }
-    for (const auto& each : std::filesystem::directory_iterator(folder, error)) {
-        if (each.is_regular_file(error)) {
-            std::filesystem::remove(each.path(), error);
-        }
+    auto made = std::make_unique<state>(store, std::move(*files), limits);
+    for (import_record& each : made->files.recover()) {
+        made->take_over(std::move(each));
     }
-    auto made = std::make_unique<state>(store, folder, limits);
     state* const raw = made.get();
     made->thread = std::thread([raw] { raw->work(); });
     return std::unique_ptr<import_jobs>(new import_jobs(std::move(made)));
@@ -305,16 +322,19 @@ import_jobs::~import_jobs() {
         _state->changed.notify_all();
     }
     _state->thread.join();
-    for (auto& [id, of] : _state->jobs) {
-        _state->drop_file(of);
-    }
 }
 
 const std::string& import_jobs::folder() const noexcept {
-    return _state->folder;
+    return _state->files.folder();
 }
 
 tl::expected<std::string, import_jobs::add_error> import_jobs::add(submission given) {
+    given.idempotency = given.idempotency.empty() ? std::string() : sha256(given.idempotency);
+    // Before the lock: it may take a while.
+    if (auto on_disk = process::sync_file(given.path); !on_disk) {
+        process::log(process::level::error, "import_not_kept", {{"error", on_disk.error()}});
+        return tl::unexpected(add_error::failed);
+    }
     const std::lock_guard lock(_state->mutex);
     if (!given.idempotency.empty()) {
         const auto known = _state->keys.find(given.idempotency);
@@ -330,14 +350,14 @@ tl::expected<std::string, import_jobs::add_error> import_jobs::add(submission gi
         return tl::unexpected(add_error::too_many);
     }
     const std::string id = hex(random_octets(8));
-    const std::string path = _state->folder + "/" + id + ".csv";
-    if (std::rename(given.path.c_str(), path.c_str()) != 0) {
-        process::log(process::level::error, "import_failed", {{"error", process::errno_text("keep", path, errno)}});
+    if (auto kept = _state->files.take(given.path, id); !kept) {
+        process::log(process::level::error, "import_not_kept", {{"import", id}, {"error", kept.error()}});
         return tl::unexpected(add_error::failed);
     }
     state::held of;
-    of.path = path;
     of.by = given.by;
+    of.idempotency = std::move(given.idempotency);
+    of.digest = std::move(given.digest);
     of.job.id = id;
     of.job.file_name = std::move(given.file_name);
     of.job.options = std::move(given.options);
@@ -345,14 +365,19 @@ tl::expected<std::string, import_jobs::add_error> import_jobs::add(submission gi
     of.job.apply_at_once = given.apply_at_once;
     of.job.state = given.apply_at_once ? import_state::queued : import_state::waiting;
     of.job.by = given.by.who;
-    of.job.created = _state->store.now();
+    of.job.created = std::max(_state->store.now(), _state->newest + 1);
     std::error_code error;
-    of.job.size = std::filesystem::file_size(path, error);
+    of.job.size = std::filesystem::file_size(_state->files.file_of(id), error);
+    if (!_state->files.keep(of)) {
+        _state->files.drop(id);
+        return tl::unexpected(add_error::failed);
+    }
+    _state->newest = of.job.created;
+    if (!of.idempotency.empty()) {
+        _state->keys[of.idempotency] = {of.digest, id};
+    }
     _state->jobs.emplace(id, std::move(of));
     _state->order.push_back(id);
-    if (!given.idempotency.empty()) {
-        _state->keys[given.idempotency] = {std::move(given.digest), id};
-    }
     _state->queue.push_back(id);
     _state->changed.notify_all();
     return id;
@@ -386,11 +411,7 @@ import_jobs::apply_answer import_jobs::apply(const std::string& id, const direct
         case import_state::applied:
             return apply_answer::already;
         case import_state::previewed:
-            of.by = by;
-            of.job.state = import_state::queued;
-            _state->queue.push_back(id);
-            _state->changed.notify_all();
-            return apply_answer::queued;
+            return _state->enqueue(of, by, std::nullopt) ? apply_answer::queued : apply_answer::failed;
         case import_state::waiting:
         case import_state::reading:
         case import_state::held:
@@ -412,12 +433,7 @@ import_jobs::approve_answer import_jobs::approve(const std::string& id, const di
     if (of.job.state != import_state::held) {
         return approve_answer::not_held;
     }
-    of.by = by;
-    of.job.approved = of.job.report->held;
-    of.job.state = import_state::queued;
-    _state->queue.push_back(id);
-    _state->changed.notify_all();
-    return approve_answer::queued;
+    return _state->enqueue(of, by, of.job.report->held) ? approve_answer::queued : approve_answer::failed;
 }
 
 bool import_jobs::remove(const std::string& id) {
@@ -434,6 +450,7 @@ bool import_jobs::remove(const std::string& id) {
         _state->finish(of, import_state::cancelled);
     } else {
         of.cancel = true;
+        _state->files.forget(id);
     }
     return true;
 }

@@ -1,7 +1,9 @@
 // Imports as the API has them: an uploaded file is previewed, then applied when asked, both in the background.
 //
-// One thread works through them in order (the store has one writer anyway). Jobs and their files live until the process
-// ends; what was applied stands in the directory's history. Of files that wait to be applied the newest eight are kept.
+// One thread works through them in order (the store has one writer anyway). What was taken and is not over outlives the
+// process (import_record.h): the next one previews again what waits to be applied, applies what was to be applied, and
+// keeps what is held for a person. What is over is forgotten then; what was applied stands in the directory's history.
+// Of files that wait for a person the newest eight are kept.
 #pragma once
 
 #include <cstdint>
@@ -11,53 +13,26 @@
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "control/api/import_job.h"
 #include "control/directory/store.h"
 #include "control/sources/import.h"
 #include "control/sync/sources.h"
 
 namespace postern::api {
 
-enum class import_state : std::uint8_t {
-    waiting,    ///< for the preview
-    reading,    ///< the preview runs
-    previewed,  ///< nothing is changed; waits to be applied
-    queued,     ///< to be applied
-    applying,
-    applied,
-    held,     ///< what is new is applied; the removals wait for a person, and the file with them
-    refused,  ///< strict and bad rows, or an empty list: nothing is changed
-    cancelled,
-    failed,  ///< nothing is changed; `error` says why
-};
-std::string_view to_string(import_state of) noexcept;
-
-struct import_job {
-    std::string id;
-    std::string file_name;  ///< as the client named it, for people
-    std::uint64_t size = 0;
-    import_state state = import_state::waiting;
-    bool apply_at_once = false;
-    sources::import_options options;
-    sources::import_progress progress;
-    std::optional<sources::import_report> report;  ///< of the apply if there was one, else of the preview
-    std::optional<std::uint64_t> confirmed;        ///< exactly so many addresses may go
-    std::optional<std::uint64_t> approved;         ///< a person lets so many go
-    std::string error;
-    std::string by;
-    directory::timestamp created = 0;
-    directory::timestamp finished = 0;
-};
-
 class import_jobs {
 public:
     static constexpr std::size_t max_jobs = 100;
     static constexpr std::size_t max_kept_files = 8;
 
-    /// `folder` is made (0700) and emptied: it holds nothing but uploads of an earlier life.
+    /// An import that a process was at work on so often when it ended is given up: it may be what ended it.
+    static constexpr unsigned max_begun = 3;
+
+    /// `folder` is made (0700). Imports of an earlier process that are in it go on; all else in it is removed.
     static tl::expected<std::unique_ptr<import_jobs>, std::string> open(directory::store& store,
                                                                         const std::string& folder,
                                                                         const sync::guard_limits& limits = {});
-    ~import_jobs();  ///< cancels what runs
+    ~import_jobs();  ///< breaks off what runs, for the next process to begin anew
 
     /// The folder that uploads go to, so that `add` can rename them.
     const std::string& folder() const noexcept;
@@ -77,9 +52,9 @@ public:
     tl::expected<std::string, add_error> add(submission given);
     std::optional<import_job> find(const std::string& id) const;
     std::vector<import_job> list() const;  ///< newest first
-    enum class apply_answer : std::uint8_t { queued, already, not_previewed, gone };
+    enum class apply_answer : std::uint8_t { queued, already, not_previewed, gone, failed };
     apply_answer apply(const std::string& id, const directory::actor& by);
-    enum class approve_answer : std::uint8_t { queued, not_held, gone };
+    enum class approve_answer : std::uint8_t { queued, not_held, gone, failed };
     /// The removals that are held, and no more, are done.
     approve_answer approve(const std::string& id, const directory::actor& by);
     /// Cancels what has not been written yet; discards removals that are held; forgets what is over. False: there is no

@@ -271,7 +271,7 @@ void decide(context& with, const std::string& id, bool approve) {
 }
 
 void add_decisions(CLI::App& to, context& with) {
-    CLI::App* const imports = to.add_subcommand("imports", "imports since the start, and those that wait for a person");
+    CLI::App* const imports = to.add_subcommand("imports", "imports since the start, and those that wait or are held");
     imports->require_subcommand(1);
     const auto id = std::make_shared<std::string>();
     CLI::App* const list = imports->add_subcommand("list", "list imports, newest first");

@@ -322,14 +322,37 @@ def test_options_come_from_the_environment(control):
     assert json.loads(done.stdout)["version"] == "0.1.0"
 
 
-def test_a_restart_during_an_import_leaves_the_list_as_it_was(domain, tmp_path):
+def state_of(domain, number):
+    return domain.good("GET", f"/v1/imports/{number}")["state"]
+
+
+def test_an_import_that_was_taken_is_applied_whatever_happens_to_the_process(domain, tmp_path):
     path = write_csv(tmp_path, [f"user{number}@example.com,U" for number in range(50_000)])
     with open(path, "rb") as body:
         status, taken, _ = domain.request("POST", "/v1/imports?apply=true", body, {"Content-Type": "text/csv"})
     assert status == 202
-    wait_until(lambda: domain.good("GET", f"/v1/imports/{taken['id']}")["state"] != "queued", 20, "the import runs")
+    wait_until(lambda: state_of(domain, taken["id"]) != "queued", 20, "the import runs")
     domain.kill()
     domain.start()
     count = domain.request("GET", "/v1/mailboxes?limit=1&count=true")[2]["Postern-Total"]
-    assert count in ("0", "50000")
+    assert count in ("0", "50000"), "all or nothing"
+    wait_until(lambda: state_of(domain, taken["id"]) == "applied", 60, "the import goes on")
+    assert domain.request("GET", "/v1/mailboxes?limit=1&count=true")[2]["Postern-Total"] == "50000"
     assert not list((domain.state / "uploads").iterdir())
+
+
+def test_held_removals_wait_for_a_person_over_a_crash(domain, tmp_path):
+    people = [f"user{number}@example.com,U" for number in range(40)]
+    domain.ctl("import", str(write_csv(tmp_path, people)), "--yes", "--domain", "example.com", "--replace")
+    held = domain.try_ctl("import", str(write_csv(tmp_path, people[:10])), "--yes", "--domain", "example.com", "--replace")
+    assert held.returncode == 1 and "30 removals wait" in held.stdout
+    before = domain.ctl_json("imports", "list")[0]
+    assert before["state"] == "held" and before["report"]["held"] == 30
+    domain.kill()
+    domain.start()
+    assert domain.ctl_json("imports", "list") == [before]
+    assert len(domain.ctl_json("imports", "show", before["id"])["report"]["samples"]["missing"]) == 10
+    assert len(domain.ctl_json("mailbox", "list")) == 40
+    domain.ctl("imports", "approve", before["id"])
+    wait_until(lambda: state_of(domain, before["id"]) == "applied", 20, "the removals are done")
+    assert len(domain.ctl_json("mailbox", "list")) == 10

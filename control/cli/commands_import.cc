@@ -103,6 +103,12 @@ void print_report(const object& of) {
               << ", missing from the file: " << text_of(report, "missing")
               << ", withdrawn: " << text_of(report, "withdrawn") << ", invalid: " << text_of(report, "invalid")
               << ", duplicates: " << text_of(report, "duplicates") << '\n';
+    const char* before = "missing, the first: ";
+    for (const boost::json::value& each : array_of(object_of(report, "samples"), "missing")) {
+        std::cout << before << text_of(each.as_object(), "address");
+        before = ", ";
+    }
+    std::cout << (before[0] == ',' ? "\n" : "");
 }
 
 void print_errors(context& with, const std::string& path, const object& of) {

@@ -273,6 +273,9 @@ directory::result<import_report> apply_csv(const directory::store& in, const byt
     if (auto judged = ask_guard(*out, *source, out->now(), options, report); !judged) {
         return tl::unexpected(judged.error());
     }
+    if (report.held != 0 || report.refused_by_guard) {
+        rows.sample(*source);  // a person decides by them
+    }
     if (report.refused_by_guard) {
         return report;
     }

@@ -25,7 +25,7 @@ tl::expected<void, std::string> domain_check::operator()(const listed_address& a
     const std::string_view text = address.text;
     const std::string& name = *_last_name;
     if (text.size() < name.size() + 2 || !text.ends_with(name) || text[text.size() - name.size() - 1] != '@' ||
-        text.size() > hash_block::max_text) {
+        text.size() > max_hashed_text) {
         return tl::unexpected("address " + std::string(text) + " is not of its domain " + name);
     }
     if (static_cast<std::uint8_t>(address.kind) > static_cast<std::uint8_t>(mailbox_kind::unclassified)) {
@@ -36,26 +36,26 @@ tl::expected<void, std::string> domain_check::operator()(const listed_address& a
 }
 
 void key_list::add(std::string_view text, std::uint16_t payload) {
-    _pending.set(_used, text);
-    _payloads[_used] = payload;
-    if (++_used == hash_block::lanes) {
+    _payloads[_pending.used()] = payload;
+    _pending.add(text);
+    if (_pending.full()) {
         flush();
     }
 }
 
 void key_list::flush() {
-    if (_used == 0) {
+    const std::size_t used = _pending.used();
+    if (used == 0) {
         return;
     }
-    std::array<std::uint64_t, hash_block::lanes> hashes;  // NOLINT: filled by hash_lanes
-    hash_lanes(_key, _pending, _used, hashes.data());
-    for (std::size_t i = 0; i < _used; ++i) {
+    std::array<std::uint64_t, hash_lanes_count> hashes;  // NOLINT: filled by hash
+    _pending.hash(_key, hashes.data());
+    for (std::size_t i = 0; i < used; ++i) {
         if (_size == _blocks.size() * block_keys) {
             _blocks.push_back(std::make_unique_for_overwrite<keyed_entry[]>(block_keys));
         }
         _blocks.back()[_size++ % block_keys] = {hashes[i], _payloads[i]};
     }
-    _used = 0;
 }
 
 sorted_keys key_list::sort(const placement& where, std::uint64_t partitions) {

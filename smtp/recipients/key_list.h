@@ -16,6 +16,7 @@
 #include "smtp/recipients/builder.h"
 #include "smtp/recipients/placer.h"
 #include "smtp/recipients/siphash.h"
+#include "smtp/recipients/text_lanes.h"
 
 namespace postern::recipients {
 
@@ -43,7 +44,7 @@ class key_list {
 public:
     explicit key_list(const hash_key& key) : _key(key) {}
 
-    /// Precondition: text.size() <= hash_block::max_text.
+    /// Precondition: text.size() <= max_hashed_text.
     void add(std::string_view text, std::uint16_t payload);
     /// After the last `add`.
     void finish() { flush(); }
@@ -58,9 +59,8 @@ private:
     void flush();
 
     hash_key _key;
-    hash_block _pending;
-    std::array<std::uint16_t, hash_block::lanes> _payloads{};
-    std::size_t _used = 0;
+    text_lanes _pending;
+    std::array<std::uint16_t, hash_lanes_count> _payloads{};
     std::vector<std::unique_ptr<keyed_entry[]>> _blocks;  // NOLINT: not initialised
     std::uint64_t _size = 0;                              ///< hashed
 };

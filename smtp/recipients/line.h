@@ -10,6 +10,7 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -44,10 +45,16 @@ inline fingerprint fingerprint_of(std::uint64_t hash, std::uint64_t salt) noexce
     return {static_cast<std::uint32_t>(mixed >> 32U), static_cast<std::uint32_t>(mixed >> 30U) & 3U};
 }
 
+/// The factors of `choose_line`.
+struct line_choice {
+    static constexpr std::uint64_t by_pilot = 0xD6E8FEB86659FD93U;
+    static constexpr std::uint64_t by_hash = 0xA0761D6478BD642FU;
+};
+
 /// Which of a partition's lines a pilot chooses for a key.
 inline std::uint64_t choose_line(std::uint64_t hash, std::uint8_t pilot, std::uint32_t lines) noexcept {
-    const std::uint64_t turned = hash ^ ((pilot + 1ULL) * 0xD6E8FEB86659FD93U);
-    return multiply_high(multiply_fold(turned, 0xA0761D6478BD642FU), lines);
+    const std::uint64_t turned = hash ^ ((pilot + 1ULL) * line_choice::by_pilot);
+    return multiply_high(multiply_fold(turned, line_choice::by_hash), lines);
 }
 
 /// Bit i is set if fingerprint i's low half is `low` and the line has more than i keys.
@@ -72,6 +79,30 @@ inline std::uint32_t match_low(const line& in, std::uint32_t low) noexcept {
 
 inline std::uint32_t high_bits(const line& in, std::uint32_t position) noexcept {
     return (in.tail >> (4U + 2U * position)) & 3U;
+}
+
+/// Set in `found::payload` if there is none; payloads have 16 bits.
+inline constexpr std::uint32_t no_payload = 0x10000;
+
+struct found {
+    std::uint32_t payload = no_payload;
+    std::uint32_t position = 0;  ///< of no meaning if there is no payload
+};
+
+/// The key of which `match_low` gave the mask, if its high bits match too. No branch: half of the recipients may be
+/// listed, in no order that could be foreseen.
+inline found found_at(const line& in, fingerprint print, std::uint32_t mask) noexcept {
+    // Nothing matched: position 10, where the tail's first octets stand for a payload and its zeros for high bits.
+    const auto position = static_cast<std::uint32_t>(std::countr_zero(mask | (1U << line::capacity)));
+    const auto* const payloads = reinterpret_cast<const char*>(&in) + offsetof(line, payloads);
+    const std::uint32_t payload = load_le<std::uint16_t>(payloads + std::size_t{2} * position);
+    const bool missed = (static_cast<std::uint32_t>(mask == 0) | (high_bits(in, position) ^ print.high)) != 0;
+    return {payload | (missed ? no_payload : 0U), position};
+}
+
+/// The key with a fingerprint; the builder puts no two with one low half into a line.
+inline found find(const line& in, fingerprint print) noexcept {
+    return found_at(in, print, match_low(in, print.low));
 }
 
 /// Adds a key behind the line's others. Precondition: count() < capacity.

@@ -7,13 +7,10 @@
 #include "smtp/recipients/siphash.h"
 #include "smtp/recipients/snapshot.h"
 #include "smtp/recipients/table_image.h"
+#include "smtp/recipients/text_lanes.h"
 
 namespace postern::recipients {
 namespace {
-
-inline void prefetch(const void* at) noexcept {
-    __builtin_prefetch(at, 0, 3);
-}
 
 /// One form of one address on its way through pilot and line.
 struct query {
@@ -24,22 +21,11 @@ struct query {
     std::uint16_t check;       ///< the domain's bits in the payload
 };
 
-constexpr std::uint32_t no_match = 0x10000;  ///< above every payload
-
-struct hit {
-    std::uint32_t payload = no_match;
-    std::uint32_t position = 0;
-};
-
-inline hit find_in(const line& in, fingerprint print, std::uint32_t check) noexcept {
-    for (std::uint32_t mask = match_low(in, print.low); mask != 0; mask &= mask - 1) {
-        const auto position = static_cast<std::uint32_t>(__builtin_ctz(mask));
-        const std::uint32_t payload = in.payloads[position];
-        if (high_bits(in, position) == print.high && payload_domain(payload) == check) {
-            return {payload, position};
-        }
-    }
-    return {};
+/// As `find`, but none of another domain.
+inline found find_in(const line& in, fingerprint print, std::uint32_t check) noexcept {
+    found one = find(in, print);
+    one.payload |= payload_domain(one.payload & 0xFFFFU) == check ? 0U : no_payload;
+    return one;
 }
 
 }  // namespace
@@ -47,7 +33,7 @@ inline hit find_in(const line& in, fingerprint print, std::uint32_t check) noexc
 struct lookup_batch::state {
     static constexpr std::size_t max_queries = capacity * max_forms;
     // A local part, an @ and another domain's name: domains are checked to be at most 255 octets.
-    static_assert(normal_address::capacity + 256 <= hash_block::max_text);
+    static_assert(normal_address::capacity + 256 <= max_hashed_text);
 
     const snapshot* in = nullptr;
     const table_image* base = nullptr;
@@ -60,11 +46,11 @@ struct lookup_batch::state {
     std::size_t rewritten_count = 0;
     const domain_index::entry* last_entry = nullptr;
 
-    hash_block block;
+    text_lanes pending;
     std::array<query, max_queries> query_list;      // NOLINT: filled up to `queries`
     std::array<answer, capacity> answers;           // NOLINT: filled up to `lookups`
     std::array<std::uint16_t, capacity> rewritten;  // NOLINT: SRS forms that are accepted unless found listed
-    std::array<char, hash_block::max_text> joined;  // NOLINT: scratch
+    std::array<char, max_hashed_text> joined;       // NOLINT: scratch
 
     const domain_index::entry* find_domain(std::string_view name) noexcept {
         // Most recipients of a turn are of one domain.
@@ -75,11 +61,11 @@ struct lookup_batch::state {
     }
 
     void ask(std::string_view text, std::size_t lookup, std::uint32_t domain) noexcept {
-        block.set(queries - hashed, text);
+        pending.add(text);
         query& q = query_list[queries++];
         q.lookup = static_cast<std::uint16_t>(lookup);
         q.check = static_cast<std::uint16_t>(domain & domain_check_mask);
-        if (queries - hashed == hash_block::lanes) {
+        if (pending.full()) {
             const std::size_t before = hashed;
             hash_pending();
             ask_for_lines(before);
@@ -97,13 +83,13 @@ struct lookup_batch::state {
 
     /// Stage one: hashes what is pending and asks for the pilots.
     void hash_pending() noexcept {
-        const std::size_t pending = queries - hashed;
-        if (pending == 0) {
+        const std::size_t count = pending.used();
+        if (count == 0) {
             return;
         }
-        std::array<std::uint64_t, hash_block::lanes> hashes;  // NOLINT: filled by hash_lanes
-        hash_lanes(base->header().key, block, pending, hashes.data());
-        for (std::size_t i = 0; i < pending; ++i) {
+        std::array<std::uint64_t, hash_lanes_count> hashes;  // NOLINT: filled by hash
+        pending.hash(base->header().key, hashes.data());
+        for (std::size_t i = 0; i < count; ++i) {
             query& q = query_list[hashed + i];
             q.hash = hashes[i];
             q.base_at = base->where().bucket_of(q.hash);
@@ -121,27 +107,27 @@ struct lookup_batch::state {
         for (; lined < end; ++lined) {
             query& q = query_list[lined];
             q.base_at = base->where().line_of(q.hash, q.base_at, base->pilots()[q.base_at]);
-            prefetch(base->lines() + q.base_at);
+            prefetch_far(base->lines() + q.base_at);
             if (overlay != nullptr) {
                 q.overlay_at = overlay->where().line_of(q.hash, q.overlay_at, overlay->pilots()[q.overlay_at]);
-                prefetch(overlay->lines() + q.overlay_at);
+                prefetch_far(overlay->lines() + q.overlay_at);
             }
         }
     }
 
-    /// Stage three: the payload, or no_match.
+    /// Stage three: the payload, or no_payload.
     std::uint32_t compare(const query& q) const noexcept {
-        if (overlay != nullptr) {
-            const hit added =
-                find_in(overlay->lines()[q.overlay_at], fingerprint_of(q.hash, overlay->where().salt), q.check);
-            if (added.payload != no_match) {
-                return added.payload;
-            }
+        const found listed = find_in(base->lines()[q.base_at], fingerprint_of(q.hash, base->where().salt), q.check);
+        if (overlay == nullptr) {
+            return listed.payload;
         }
-        const hit listed = find_in(base->lines()[q.base_at], fingerprint_of(q.hash, base->where().salt), q.check);
-        if (listed.payload != no_match && overlay != nullptr &&
-            overlay->removed().contains(q.base_at * line::capacity + listed.position)) {
-            return no_match;
+        const found added =
+            find_in(overlay->lines()[q.overlay_at], fingerprint_of(q.hash, overlay->where().salt), q.check);
+        if (added.payload < no_payload) {
+            return added.payload;
+        }
+        if (listed.payload < no_payload && overlay->removed().contains(q.base_at * line::capacity + listed.position)) {
+            return no_payload;
         }
         return listed.payload;
     }
@@ -210,17 +196,14 @@ std::span<const lookup_batch::answer> lookup_batch::resolve() noexcept {
     s.ask_for_lines(s.queries);
     for (std::size_t i = 0; i < s.queries; ++i) {
         const query& q = s.query_list[i];
-        verdict& v = s.answers[q.lookup].verdict;
-        if (v.standing == standing::listed) {
-            continue;  // an earlier form was found
-        }
         const std::uint32_t payload = s.compare(q);
-        if (payload != no_match) {
-            v.standing = standing::listed;
-            v.kind = payload_kind(payload);
-            v.grace = payload_grace(payload);
-            v.internal_only = payload_internal_only(payload);
-        }
+        verdict& v = s.answers[q.lookup].verdict;
+        // No branch on what was found. An earlier form's answer stands.
+        const bool taken = payload < no_payload && v.standing != standing::listed;
+        v.kind = taken ? payload_kind(payload) : v.kind;
+        v.grace = taken ? payload_grace(payload) : v.grace;
+        v.internal_only = taken ? payload_internal_only(payload) : v.internal_only;
+        v.standing = taken ? standing::listed : v.standing;
     }
     for (std::size_t i = 0; i < s.rewritten_count; ++i) {
         verdict& v = s.answers[s.rewritten[i]].verdict;

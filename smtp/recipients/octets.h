@@ -35,4 +35,15 @@ inline std::uint64_t multiply_fold(std::uint64_t a, std::uint64_t b) noexcept {
     return static_cast<std::uint64_t>(product >> 64U) ^ static_cast<std::uint64_t>(product);
 }
 
+/// Asks for the cache line at `at`; waits for nothing.
+inline void prefetch(const void* at) noexcept {
+    __builtin_prefetch(at, 0, 3);
+}
+
+/// The same, but only as far as the L2 cache, which waits for more lines at once than the L1 cache does (measured: 15
+/// against more than 24). For what is far away.
+inline void prefetch_far(const void* at) noexcept {
+    __builtin_prefetch(at, 0, 2);
+}
+
 }  // namespace postern::recipients

@@ -78,7 +78,7 @@ tl::expected<domain_section, std::string> overlay_base::domains() const {
 }
 
 tl::expected<std::uint64_t, std::string> overlay_base::slot_of(std::string_view text) const {
-    if (text.size() > hash_block::max_text) {
+    if (text.size() > max_hashed_text) {
         return tl::unexpected("address " + std::string(text) + " is too long to be in the base");
     }
     const placement where(_header);

@@ -10,8 +10,9 @@ namespace postern::recipients {
 
 class pages {
 public:
-    /// At least `octets` octets of zeros, aligned to a page. The error is an errno.
-    static tl::expected<pages, int> map(std::size_t octets) noexcept;
+    /// At least `octets` octets of zeros, aligned to a page. The error is an errno. `huge` false: on normal pages
+    /// expressly, to measure what the others are worth.
+    static tl::expected<pages, int> map(std::size_t octets, bool huge = true) noexcept;
 
     pages() = default;
     pages(pages&& other) noexcept;

@@ -2,8 +2,8 @@
 
 #include <sys/random.h>
 
+#include <array>
 #include <bit>
-#include <cstring>
 
 #include "smtp/recipients/octets.h"
 #include "smtp/recipients/siphash_variants.h"
@@ -43,25 +43,9 @@ struct sip_state {
     }
 };
 
-/// The word that ends a text: what is left of it (under 8 octets, at `rest`) and its length.
-std::uint64_t last_word(std::string_view text, std::size_t left) noexcept {
-    std::uint64_t word = 0;
-    if (text.size() >= 8) {
-        // The last eight octets in one load, less those that were taken before. Nothing left: shift out all of them.
-        word = (load_le<std::uint64_t>(text.data() + text.size() - 8) >> (7 - left) * 8U) >> 8U;
-    } else {
-        std::memcpy(&word, text.data(), left);
-    }
-    return word | (static_cast<std::uint64_t>(text.size()) << 56U);
-}
-
-void hash_plain(const hash_key& key, const hash_block& block, std::size_t used, std::uint64_t* out) {
-    for (std::size_t lane = 0; lane < used; ++lane) {
-        sip_state state(key);
-        for (std::size_t w = 0; w < block.counts[lane]; ++w) {
-            state.take(block.words[w][lane]);
-        }
-        out[lane] = state.finish();
+void hash_plain(const hash_key& key, const std::string_view* texts, std::size_t used, std::uint64_t* out) {
+    for (std::size_t i = 0; i < used; ++i) {
+        out[i] = siphash13(key, texts[i]);
     }
 }
 
@@ -74,7 +58,7 @@ struct variant_list {
         if (__builtin_cpu_supports("avx2")) {
             items[count++] = {"avx2", hash_avx2};
         }
-        if (__builtin_cpu_supports("avx512f")) {
+        if (has_avx512()) {
             items[count++] = {"avx512", hash_avx512};
         }
 #endif
@@ -106,27 +90,26 @@ std::uint64_t siphash13(const hash_key& key, std::string_view text) noexcept {
     for (; left >= 8; left -= 8, at += 8) {
         state.take(load_le<std::uint64_t>(at));
     }
-    state.take(last_word(text, left));
+    state.take(last_word(text));
     return state.finish();
 }
 
-void hash_block::set(std::size_t lane, std::string_view text) noexcept {
-    const char* at = text.data();
-    std::size_t left = text.size();
-    std::size_t w = 0;
-    for (; left >= 8; left -= 8, at += 8) {
-        words[w++][lane] = load_le<std::uint64_t>(at);
-    }
-    words[w++][lane] = last_word(text, left);
-    counts[lane] = w;
+bool has_avx512() noexcept {
+#if defined(__x86_64__)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("bmi") &&
+           __builtin_cpu_supports("bmi2");
+#else
+    return false;
+#endif
 }
 
 std::span<const hash_variant> hash_variants() noexcept {
     return {variants().items.data(), variants().count};
 }
 
-void hash_lanes(const hash_key& key, const hash_block& block, std::size_t used, std::uint64_t* out) noexcept {
-    (used <= 2 ? hash_plain : chosen)(key, block, used, out);
+void hash_texts(const hash_key& key, const std::string_view* texts, std::size_t used, std::uint64_t* out) noexcept {
+    (used <= 2 ? hash_plain : chosen)(key, texts, used, out);
 }
 
 }  // namespace postern::recipients

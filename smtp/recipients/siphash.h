@@ -4,7 +4,6 @@
 // Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012), with c = 1 and d = 3.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -23,24 +22,12 @@ bool draw_key(hash_key& out) noexcept;
 
 std::uint64_t siphash13(const hash_key& key, std::string_view text) noexcept;
 
-/// Up to eight texts laid out for SIMD: word w of lane l is `words[w][l]`, the last word with the length in its top
-/// octet as SipHash has it.
-struct alignas(64) hash_block {
-    static constexpr std::size_t lanes = 8;
-    static constexpr std::size_t max_text = 1280;  ///< octets: a local part and another domain's name
-    static constexpr std::size_t max_words = max_text / 8 + 1;
+inline constexpr std::size_t hash_lanes_count = 8;
+inline constexpr std::size_t max_hashed_text = 1280;  ///< octets: a local part and another domain's name
 
-    // Not initialised: a lane's words are written before they are read, an unused lane has no words.
-    std::array<std::array<std::uint64_t, lanes>, max_words> words;
-    std::array<std::uint64_t, lanes> counts;
-
-    hash_block() noexcept { counts.fill(0); }  // NOLINT
-    /// Puts a text into a lane. Precondition: text.size() <= max_text.
-    void set(std::size_t lane, std::string_view text) noexcept;
-};
-
-/// Hashes the first `used` lanes of a block (1 to 8); `out` of the others is unspecified.
-using hash_function = void (*)(const hash_key& key, const hash_block& block, std::size_t used, std::uint64_t* out);
+/// Hashes up to eight texts, each of at most `max_hashed_text` octets; `used` is 1 to 8.
+using hash_function = void (*)(const hash_key& key, const std::string_view* texts, std::size_t used,
+                               std::uint64_t* out);
 
 struct hash_variant {
     const char* name = "";
@@ -50,7 +37,7 @@ struct hash_variant {
 /// The variants that this CPU can run, the plain one first, the one to use last.
 std::span<const hash_variant> hash_variants() noexcept;
 
-/// The fastest of them, or plain code for one or two lanes.
-void hash_lanes(const hash_key& key, const hash_block& block, std::size_t used, std::uint64_t* out) noexcept;
+/// The fastest of them, or plain code for one or two texts.
+void hash_texts(const hash_key& key, const std::string_view* texts, std::size_t used, std::uint64_t* out) noexcept;
 
 }  // namespace postern::recipients

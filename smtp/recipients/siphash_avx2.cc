@@ -4,10 +4,44 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
+#include <algorithm>
+
 #define POSTERN_AVX2 __attribute__((target("avx2"), always_inline)) static inline
 
 namespace postern::recipients {
 namespace {
+
+/// Up to eight texts laid out for SIMD: word w of lane l is `words[w][l]`.
+struct alignas(64) hash_block {
+    static constexpr std::size_t max_words = max_hashed_text / 8 + 1;
+
+    // Not initialised: a lane's words are written before they are read, an unused lane has no words.
+    std::array<std::array<std::uint64_t, hash_lanes_count>, max_words> words;
+    std::array<std::uint64_t, hash_lanes_count> counts;
+    std::uint64_t least;  ///< words that every used lane has
+    std::uint64_t most;   ///< the most that any has
+
+    hash_block(const std::string_view* texts, std::size_t used) noexcept {  // NOLINT
+        counts.fill(0);
+        least = max_words;
+        most = 0;
+        for (std::size_t lane = 0; lane < used; ++lane) {
+            set(lane, texts[lane]);
+            least = std::min(least, counts[lane]);
+            most = std::max(most, counts[lane]);
+        }
+    }
+
+private:
+    void set(std::size_t lane, std::string_view text) noexcept {
+        std::size_t w = 0;
+        for (; w < text.size() / 8; ++w) {
+            words[w][lane] = load_le<std::uint64_t>(text.data() + w * 8);
+        }
+        words[w++][lane] = last_word(text);
+        counts[lane] = w;
+    }
+};
 
 struct four_lanes {
     __m256i v0, v1, v2, v3;
@@ -63,21 +97,21 @@ POSTERN_AVX2 __m256i digest(const four_lanes& s) {
 
 }  // namespace
 
-__attribute__((target("avx2"))) void hash_avx2(const hash_key& key, const hash_block& block, std::size_t used,
+__attribute__((target("avx2"))) void hash_avx2(const hash_key& key, const std::string_view* texts, std::size_t used,
                                                std::uint64_t* out) {
+    const hash_block block(texts, used);
     four_lanes a;
     four_lanes b;
     start(a, key);
     start(b, key);
-    const word_range range(block, used);
     std::uint64_t w = 0;
-    for (; w < range.least; ++w) {
+    for (; w < block.least; ++w) {
         const auto* const words = reinterpret_cast<const __m256i*>(block.words[w].data());
         take(a, _mm256_load_si256(words));
         take(b, _mm256_load_si256(words + 1));
     }
     const auto* const counts = reinterpret_cast<const __m256i*>(block.counts.data());
-    for (; w < range.most; ++w) {
+    for (; w < block.most; ++w) {
         const auto* const words = reinterpret_cast<const __m256i*>(block.words[w].data());
         const __m256i now = _mm256_set1_epi64x(static_cast<long long>(w));
         take_some(a, _mm256_load_si256(words), _mm256_cmpgt_epi64(_mm256_load_si256(counts), now));
@@ -90,8 +124,10 @@ __attribute__((target("avx2"))) void hash_avx2(const hash_key& key, const hash_b
         round(a);
         round(b);
     }
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), digest(a));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out) + 1, digest(b));
+    alignas(64) std::array<std::uint64_t, hash_lanes_count> all;  // NOLINT: filled below
+    _mm256_store_si256(reinterpret_cast<__m256i*>(all.data()), digest(a));
+    _mm256_store_si256(reinterpret_cast<__m256i*>(all.data()) + 1, digest(b));
+    std::copy_n(all.begin(), used, out);
 }
 
 }  // namespace postern::recipients

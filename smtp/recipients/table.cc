@@ -194,7 +194,8 @@ tl::expected<std::shared_ptr<const table>, std::string> table::load(std::span<co
     return table_image::adopt(*std::move(memory));
 }
 
-tl::expected<std::shared_ptr<const table>, std::string> table::load_file(int fd, const std::string& name) {
+tl::expected<std::shared_ptr<const table>, std::string> table::load_file(int fd, const std::string& name,
+                                                                         bool huge_pages) {
     struct stat about {};
     if (::fstat(fd, &about) != 0) {
         return tl::unexpected(process::errno_text("look at", name, errno));
@@ -211,7 +212,7 @@ tl::expected<std::shared_ptr<const table>, std::string> table::load_file(int fd,
     if (auto header = format::decode(front, size); !header) {
         return tl::unexpected(name + ": " + header.error());
     }
-    auto memory = pages::map(size);
+    auto memory = pages::map(size, huge_pages);
     if (!memory) {
         return tl::unexpected(process::errno_text("get memory for", name, memory.error()));
     }

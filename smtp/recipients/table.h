@@ -28,8 +28,10 @@ public:
     /// Reads and checks `octets` (a whole file): magic, version, sizes, every checksum, every bound. The error says
     /// what is wrong and where. Nothing of `octets` is referred to afterwards.
     static tl::expected<std::shared_ptr<const table>, std::string> load(std::span<const std::byte> octets);
-    /// Reads the file open at descriptor `fd` (from its start) and loads it. `name` is for the error text.
-    static tl::expected<std::shared_ptr<const table>, std::string> load_file(int fd, const std::string& name);
+    /// Reads the file open at descriptor `fd` (from its start) and loads it. `name` is for the error text. On huge
+    /// pages where the system has any, unless `huge_pages` is false.
+    static tl::expected<std::shared_ptr<const table>, std::string> load_file(int fd, const std::string& name,
+                                                                             bool huge_pages = true);
 
     virtual ~table() = default;
     const table_facts& facts() const noexcept { return _facts; }

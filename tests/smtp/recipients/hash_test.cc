@@ -1,10 +1,11 @@
 // SipHash-1-3: the known answers, and every SIMD variant against the plain one.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
-#include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -41,21 +42,21 @@ TEST_P(hash_variants_test, agrees_with_the_plain_hash_for_every_mix_of_lengths) 
     }
     const hash_variant variant = hash_variants()[GetParam()];
     std::mt19937_64 random(GetParam());
-    const auto block = std::make_unique<hash_block>();
     for (int round = 0; round < 20000; ++round) {
         const hash_key key{random(), random()};
-        const std::size_t used = 1 + random() % hash_block::lanes;
-        const std::size_t longest = round % 100 == 0 ? hash_block::max_text : 40;
-        std::array<std::string, hash_block::lanes> texts;
+        const std::size_t used = 1 + random() % hash_lanes_count;
+        const std::size_t longest = round % 100 == 0 ? max_hashed_text : 40;
+        std::array<std::string, hash_lanes_count> texts;
         for (std::size_t lane = 0; lane < used; ++lane) {
             texts[lane].resize(random() % (longest + 1));
             for (char& c : texts[lane]) {
                 c = static_cast<char>(random());
             }
-            block->set(lane, texts[lane]);
         }
-        std::array<std::uint64_t, hash_block::lanes> out{};
-        variant.hash(key, *block, used, out.data());
+        std::array<std::string_view, hash_lanes_count> views;
+        std::copy(texts.begin(), texts.end(), views.begin());
+        std::array<std::uint64_t, hash_lanes_count> out{};
+        variant.hash(key, views.data(), used, out.data());
         for (std::size_t lane = 0; lane < used; ++lane) {
             ASSERT_EQ(out[lane], siphash13(key, texts[lane])) << variant.name << ", lane " << lane << " of " << used;
         }
@@ -67,13 +68,15 @@ INSTANTIATE_TEST_SUITE_P(all, hash_variants_test, ::testing::Values(0, 1, 2));
 TEST(hash_variants, begin_with_the_plain_one_and_serve_any_number_of_lanes) {
     ASSERT_FALSE(hash_variants().empty());
     EXPECT_STREQ(hash_variants().front().name, "plain");
-    const auto block = std::make_unique<hash_block>();
-    std::array<std::uint64_t, hash_block::lanes> out{};
-    for (std::size_t used = 1; used <= hash_block::lanes; ++used) {
+    std::array<std::uint64_t, hash_lanes_count> out{};
+    for (std::size_t used = 1; used <= hash_lanes_count; ++used) {
+        std::array<std::string, hash_lanes_count> texts;
+        std::array<std::string_view, hash_lanes_count> views;
         for (std::size_t lane = 0; lane < used; ++lane) {
-            block->set(lane, "text " + std::to_string(lane));
+            texts[lane] = "text " + std::to_string(lane);
+            views[lane] = texts[lane];
         }
-        hash_lanes({1, 2}, *block, used, out.data());
+        hash_texts({1, 2}, views.data(), used, out.data());
         for (std::size_t lane = 0; lane < used; ++lane) {
             EXPECT_EQ(out[lane], siphash13({1, 2}, "text " + std::to_string(lane)));
         }

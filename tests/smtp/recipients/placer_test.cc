@@ -57,7 +57,7 @@ std::uint64_t same_print(std::uint64_t hash, std::uint64_t salt, std::uint64_t c
 
 TEST(placer, places_every_key_once) {
     std::mt19937_64 random(4);
-    for (const std::size_t count : {0U, 1U, 2U, 9U, 10U, 30U, 100U, 1000U, 50000U, 81900U}) {
+    for (const std::size_t count : {0U, 1U, 2U, 9U, 10U, 30U, 100U, 1000U, 20000U, 40950U}) {
         std::vector<keyed_entry> entries;
         for (std::size_t i = 0; i < count; ++i) {
             entries.push_back({random(), static_cast<std::uint16_t>(i)});
@@ -126,14 +126,14 @@ TEST(placer, names_a_hash_that_two_keys_have) {
 TEST(placer, gives_a_large_table_partitions_of_one_size) {
     format::header shape;
     choose_partitions(100000000, shape);
-    EXPECT_EQ(shape.bucket_shift, 14U);
-    EXPECT_EQ(shape.partitions, 100000000 / 5 / 16384 + 1);
+    EXPECT_EQ(shape.bucket_shift, 12U);
+    EXPECT_EQ(shape.partitions, 100000000 / 10 / 4096 + 1);
     choose_partitions(0, shape);
     EXPECT_EQ(shape.partitions, 1U);
     EXPECT_EQ(shape.bucket_shift, 0U);
     for (unsigned attempt = 0; attempt < 16; ++attempt) {
         EXPECT_GT(choose_lines(0, attempt + 1), choose_lines(0, attempt));
-        EXPECT_GT(choose_lines(81920, attempt + 1), choose_lines(81920, attempt));
+        EXPECT_GT(choose_lines(40960, attempt + 1), choose_lines(40960, attempt));
     }
 }
 

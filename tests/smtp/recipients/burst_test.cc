@@ -1,0 +1,156 @@
+// Bursts of look-ups in the table by itself: every size, both overlapped and not, every variant of the steps.
+#include "smtp/recipients/burst.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "smtp/recipients/burst_steps.h"
+#include "smtp/recipients/line.h"
+#include "smtp/recipients/siphash_variants.h"
+#include "tests/smtp/recipients/table_fixture.h"
+
+namespace postern::recipients {
+namespace {
+
+using testing::many;
+using testing::snapshot_of;
+using testing::two_domains;
+
+class lookup_burst_test : public ::testing::Test {
+protected:
+    static constexpr std::size_t keys = 30000;
+
+    /// Query `number`: a listed address if even, else a stranger of many lengths. And what is right.
+    std::string text_of(std::size_t number) const {
+        return number % 2 == 0 ? _list[number * 7 % keys].text
+                               : std::string(1 + number % 70, 'x') + std::to_string(number) + "@example.com";
+    }
+    std::uint32_t expected(std::size_t number) const {
+        if (number % 2 != 0) {
+            return no_payload;
+        }
+        const auto& e = _list[number * 7 % keys];
+        return make_payload(e.kind, e.grace, e.internal_only, e.domain);
+    }
+
+    std::vector<testing::entry> _list = many(keys);
+    std::unique_ptr<const snapshot> _in = snapshot_of(_list, two_domains());
+};
+
+/// Texts and the views of them.
+struct asked {
+    std::vector<std::string> texts;
+    std::vector<std::string_view> views;
+    void add(std::string text) { texts.push_back(std::move(text)); }
+    std::span<const std::string_view> all() {
+        views.assign(texts.begin(), texts.end());
+        return views;
+    }
+};
+
+TEST_F(lookup_burst_test, answers_every_size_in_order) {
+    for (std::size_t size = 0; size <= lookup_burst::capacity; ++size) {
+        asked burst;
+        for (std::size_t i = 0; i < size; ++i) {
+            burst.add(text_of(size * 100 + i));
+        }
+        lookup_burst one;
+        one.prepare(*_in->base, burst.all());
+        const auto payloads = one.resolve();
+        ASSERT_EQ(payloads.size(), size);
+        for (std::size_t i = 0; i < size; ++i) {
+            ASSERT_EQ(std::min(payloads[i], no_payload), expected(size * 100 + i))
+                << burst.texts[i] << ", " << i << " of " << size;
+        }
+    }
+}
+
+TEST_F(lookup_burst_test, may_be_prepared_while_an_earlier_one_is_compared) {
+    std::mt19937_64 random(7);
+    std::array<lookup_burst, 2> bursts;
+    std::vector<std::size_t> before;
+    for (std::size_t turn = 0; turn < 400; ++turn) {
+        asked burst;
+        std::vector<std::size_t> numbers;
+        for (std::size_t size = random() % (lookup_burst::capacity + 1); size > 0; --size) {
+            numbers.push_back(random() % keys);
+            burst.add(text_of(numbers.back()));
+        }
+        bursts[turn % 2].prepare(*_in->base, burst.all(), turn == 0 ? nullptr : &bursts[1 - turn % 2]);
+        if (turn > 0) {
+            const auto payloads = bursts[1 - turn % 2].resolve();
+            ASSERT_EQ(payloads.size(), before.size());
+            for (std::size_t i = 0; i < before.size(); ++i) {
+                ASSERT_EQ(payloads[i] < no_payload, expected(before[i]) < no_payload) << text_of(before[i]);
+            }
+        }
+        before = numbers;
+    }
+}
+
+TEST_F(lookup_burst_test, needs_the_texts_only_until_they_are_prepared) {
+    asked burst;
+    for (std::size_t i = 0; i < 20; ++i) {
+        burst.add(text_of(i));
+    }
+    lookup_burst one;
+    one.prepare(*_in->base, burst.all());
+    for (std::string& text : burst.texts) {
+        std::fill(text.begin(), text.end(), '?');
+    }
+    const auto payloads = one.resolve();
+    for (std::size_t i = 0; i < 20; ++i) {
+        EXPECT_EQ(payloads[i] < no_payload, i % 2 == 0) << i;
+    }
+}
+
+#if defined(__x86_64__)
+TEST_F(lookup_burst_test, steps_with_avx512_find_the_same_places_as_plain_ones) {
+    if (!has_avx512()) {
+        GTEST_SKIP() << "this CPU has no AVX-512";
+    }
+    // Shapes that no list of a test reaches: partitions, buckets up to the last that fit, and more than fit.
+    std::mt19937_64 random(3);
+    std::vector<std::uint8_t> pilots(1U << 20U);
+    std::generate(pilots.begin(), pilots.end(), [&random] { return static_cast<std::uint8_t>(random()); });
+    burst_table in(*_in->base);
+    in.pilots = pilots.data();
+    for (int round = 0; round < 20000; ++round) {
+        in.where.bucket_shift = static_cast<std::uint32_t>(random() % 15);
+        in.where.buckets = 1 + random() % pilots.size();
+        in.where.lines_per_partition = 1 + static_cast<std::uint32_t>(random() % (1U << (1 + random() % 26)));
+        std::array<std::uint64_t, hash_lanes_count> hashes{};
+        std::generate(hashes.begin(), hashes.end(), random);
+        std::array<std::uint64_t, hash_lanes_count> plain{};
+        for (std::size_t i = 0; i < hashes.size(); ++i) {
+            plain[i] = in.where.bucket_of(hashes[i]);
+        }
+        auto wide = plain;
+        plain_steps.ask_for_lines(in, hashes.size(), hashes.data(), plain.data());
+        avx512_steps.ask_for_lines(in, hashes.size(), hashes.data(), wide.data());
+        ASSERT_EQ(plain, wide);
+    }
+    for (std::uint64_t buckets :
+         {std::uint64_t{1}, std::uint64_t{4095}, std::uint64_t{0xFFFFFFFF}, std::uint64_t{1} << 33U}) {
+        in.where.buckets = buckets;
+        const std::array<std::string_view, hash_lanes_count> texts{"a",     "bb",     "ccc", "dddd",
+                                                                   "eeeee", "ffffff", "g",   ""};
+        std::array<std::uint64_t, hash_lanes_count> hashes{};
+        std::array<std::uint64_t, hash_lanes_count> wide{};
+        avx512_steps.ask_for_pilots(in, texts.data(), texts.size(), hashes.data(), wide.data());
+        for (std::size_t i = 0; i < texts.size(); ++i) {
+            ASSERT_EQ(hashes[i], siphash13(in.key, texts[i]));
+            ASSERT_EQ(wide[i], in.where.bucket_of(hashes[i])) << buckets;
+        }
+    }
+}
+#endif
+
+}  // namespace
+}  // namespace postern::recipients

@@ -196,11 +196,13 @@ public:
         send(_waiting.data(), _waiting_count);
         _waiting_count = 0;
     }
+    /// How often what is sent is offered to a full transmit queue, then it is dropped.
+    void try_for(unsigned tries) noexcept { _tries = tries; }
     /// Sends frames that are the caller's, likewise.
     void send(rte_mbuf** frames, std::uint16_t n) noexcept {
         std::uint16_t done = 0;
         // A full ring of a slow driver is given a few chances, never the turn.
-        for (unsigned tries = 0; done < n && tries < 4; ++tries) {
+        for (unsigned tries = 0; done < n && tries < _tries; ++tries) {
             done = static_cast<std::uint16_t>(done + pass(frames + done, static_cast<std::uint16_t>(n - done)));
         }
         _counts.sent.add(done);
@@ -272,6 +274,7 @@ private:
     std::uint16_t _waiting_count = 0;
     std::uint16_t _fresh_at = 0;
     std::uint16_t _fresh_count = 0;
+    unsigned _tries = 4;
     std::array<rte_mbuf*, burst_size> _fresh;  // NOLINT: taken from the pool, from `_fresh_at` to `_fresh_count`
     capture* _watcher = nullptr;
     unsigned _watcher_ring = 0;

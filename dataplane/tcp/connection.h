@@ -23,6 +23,42 @@ enum class state : std::uint8_t {
     last_ack,
 };
 
+/// What is so of a connection, and which lists of the endpoint its slot is in. In one word that is stored whole: a
+/// store narrower than the load behind it would keep that waiting until the store, and all before it, are in the cache.
+namespace mark {
+// Of the slot, not of the connection.
+inline constexpr std::uint32_t in_batch = 1U << 0U;
+inline constexpr std::uint32_t in_ready = 1U << 1U;
+inline constexpr std::uint32_t in_unsent = 1U << 2U;
+inline constexpr std::uint32_t in_starved = 1U << 3U;
+inline constexpr std::uint32_t of_slot = in_batch | in_ready | in_unsent | in_starved;
+
+inline constexpr std::uint32_t open = 1U << 4U;          ///< the layer knows it, or is to be told of it
+inline constexpr std::uint32_t fresh = 1U << 5U;         ///< `opened` is still to be called
+inline constexpr std::uint32_t broken = 1U << 6U;        ///< `reset` is still to be called
+inline constexpr std::uint32_t counted = 1U << 7U;       ///< the limits admitted it
+inline constexpr std::uint32_t wants = 1U << 8U;         ///< the layer wants octets
+inline constexpr std::uint32_t offer_again = 1U << 9U;   ///< want_read(true) since the last offer
+inline constexpr std::uint32_t offered_now = 1U << 10U;  ///< it had its offer in this pass
+inline constexpr std::uint32_t peer_ended = 1U << 11U;   ///< the peer's FIN was taken
+inline constexpr std::uint32_t end_told = 1U << 12U;
+inline constexpr std::uint32_t fin_wanted = 1U << 13U;  ///< `finish` was called
+inline constexpr std::uint32_t fin_sent = 1U << 14U;
+inline constexpr std::uint32_t ack_now = 1U << 15U;
+inline constexpr std::uint32_t timestamps = 1U << 16U;  ///< agreed on
+inline constexpr std::uint32_t sack = 1U << 17U;        ///< the peer takes SACK
+inline constexpr std::uint32_t recovering = 1U << 18U;  ///< fast recovery, RFC 6582
+inline constexpr std::uint32_t timing = 1U << 19U;      ///< `timed_seq` is being timed
+inline constexpr std::uint32_t scaled = 1U << 20U;      ///< window scaling is agreed on
+inline constexpr std::uint32_t syn_ack_again = 1U << 21U;
+
+// Two counts.
+inline constexpr unsigned unacked_at = 24;
+inline constexpr std::uint32_t unacked = 3U << unacked_at;
+inline constexpr unsigned dup_acks_at = 26;
+inline constexpr std::uint32_t dup_acks = 15U << dup_acks_at;
+}  // namespace mark
+
 /// Sequence variables have their names of RFC 9293 3.3.1.
 struct alignas(64) hot_state {
     std::uint32_t rcv_nxt = 0;
@@ -42,34 +78,20 @@ struct alignas(64) hot_state {
     std::uint8_t rcv_scale : 4 = 0;
     std::uint32_t serial = 0;  ///< of the last connection of this slot; never 0 once used
 
-    // Of the slot, not of the connection: which lists of the endpoint it is in.
-    std::uint32_t in_batch : 1 = 0;
-    std::uint32_t in_ready : 1 = 0;
-    std::uint32_t in_unsent : 1 = 0;
-    std::uint32_t in_starved : 1 = 0;
-
-    std::uint32_t open : 1 = 0;         ///< the layer knows it, or is to be told of it
-    std::uint32_t fresh : 1 = 0;        ///< `opened` is still to be called
-    std::uint32_t broken : 1 = 0;       ///< `reset` is still to be called
-    std::uint32_t counted : 1 = 0;      ///< the limits admitted it
-    std::uint32_t wants : 1 = 0;        ///< the layer wants octets
-    std::uint32_t offer_again : 1 = 0;  ///< want_read(true) since the last offer
-    std::uint32_t offered_now : 1 = 0;  ///< it had its offer in this pass
-    std::uint32_t peer_ended : 1 = 0;   ///< the peer's FIN was taken
-    std::uint32_t end_told : 1 = 0;
-    std::uint32_t fin_wanted : 1 = 0;  ///< `finish` was called
-    std::uint32_t fin_sent : 1 = 0;
-    std::uint32_t ack_now : 1 = 0;
-    std::uint32_t timestamps : 1 = 0;  ///< agreed on
-    std::uint32_t sack : 1 = 0;        ///< the peer takes SACK
-    std::uint32_t recovering : 1 = 0;  ///< fast recovery, RFC 6582
-    std::uint32_t timing : 1 = 0;      ///< `timed_seq` is being timed
-    std::uint32_t scaled : 1 = 0;      ///< window scaling is agreed on
-    std::uint32_t syn_ack_again : 1 = 0;
-    std::uint32_t unacked : 2 = 0;  ///< segments with octets since our last ACK, at most 3
-    std::uint32_t dup_acks : 4 = 0;
+    std::uint32_t marks = 0;  ///< mark::…, and the two small counts below
 
     shard::block_pool::block* input = nullptr;  ///< octets in order that the layer has not consumed
+
+    bool is(std::uint32_t any_of) const noexcept { return (marks & any_of) != 0; }
+    void set(std::uint32_t all_of) noexcept { marks |= all_of; }
+    void clear(std::uint32_t all_of) noexcept { marks &= ~all_of; }
+    void put(std::uint32_t all_of, bool yes) noexcept { marks = yes ? marks | all_of : marks & ~all_of; }
+    /// Segments with octets since our last ACK, at most 3.
+    std::uint32_t unacked() const noexcept { return (marks & mark::unacked) >> mark::unacked_at; }
+    void count_unacked() noexcept { marks += unacked() < 3 ? 1U << mark::unacked_at : 0; }
+    /// Duplicate ACKs in a row, at most 15.
+    std::uint32_t dup_acks() const noexcept { return (marks & mark::dup_acks) >> mark::dup_acks_at; }
+    void set_dup_acks(std::uint32_t n) noexcept { marks = (marks & ~mark::dup_acks) | n << mark::dup_acks_at; }
 
     std::uint32_t window_left() const noexcept { return rcv_edge - rcv_nxt; }
     std::uint32_t flight() const noexcept { return snd_nxt - snd_una; }

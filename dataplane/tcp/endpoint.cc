@@ -51,7 +51,7 @@ void endpoint::begin_turn(shard::instant now) noexcept {
     _counts.turns.add();
     _time_wait.expire(now);
     for (const std::uint32_t slot : _ready) {
-        _connections[slot].h.in_ready = 0;
+        _connections[slot].h.clear(mark::in_ready);
         queue_now(at(slot));
     }
     _ready.clear();
@@ -103,7 +103,7 @@ void endpoint::input(const segment& s, std::uint64_t key, std::uint32_t probably
 
 void endpoint::input_done() {
     for (const std::uint32_t slot : _fresh) {
-        if (_connections[slot].h.fresh != 0) {
+        if (_connections[slot].h.is(mark::fresh)) {
             queue_now(at(slot));
         }
     }
@@ -124,10 +124,7 @@ bool endpoint::take_slot(std::uint32_t& slot) noexcept {
         const hot_state before = _connections[slot].h;
         hot_state& h = _connections.make(slot).h;
         h.serial = before.serial;
-        h.in_batch = before.in_batch;
-        h.in_ready = before.in_ready;
-        h.in_unsent = before.in_unsent;
-        h.in_starved = before.in_starved;
+        h.marks = before.marks & mark::of_slot;
     }
     _connections[slot].c.slot = slot;
     hot_state& h = _connections[slot].h;
@@ -165,30 +162,30 @@ void endpoint::release(conn k) noexcept {
     if (k.h.now == state::syn_received) {
         --_half_open;
     }
-    if (k.h.broken == 0) {
+    if (!k.h.is(mark::broken)) {
         leave_table(k);
     }
     _wheel.cancel(k.c);
     give_back_input(k);
     give_back_output(k);
     drop_early(k);
-    if (k.h.counted != 0) {
+    if (k.h.is(mark::counted)) {
         _limits.leave(k.c.info.listener, k.c.info.peer);
     }
     k.h.now = state::free;
-    k.h.open = k.h.fresh = k.h.broken = k.h.counted = 0;
+    k.h.clear(mark::open | mark::fresh | mark::broken | mark::counted);
     --_used;
     _free.push_back(k.c.slot);
 }
 
 /// The connection is gone, and the layer, if it knows it, is to be told.
 void endpoint::break_off(conn k) noexcept {
-    if (k.h.open == 0 || k.h.fresh != 0) {
+    if (!k.h.is(mark::open) || k.h.is(mark::fresh)) {
         release(k);
         return;
     }
     leave_table(k);
-    k.h.broken = 1;
+    k.h.set(mark::broken);
     _wheel.cancel(k.c);
     k.c.deadline = k.c.resend_at = k.c.ack_at = shard::never;
     give_back_input(k);
@@ -230,11 +227,11 @@ bool endpoint::consistent() const noexcept {
             lent += sizeof(block) + b->room;
         }
         early += k.c.early == nullptr ? 0 : k.c.early->held();
-        if (k.h.broken != 0) {
+        if (k.h.is(mark::broken)) {
             continue;
         }
-        const std::uint32_t whole =
-            queued(k) + (k.h.now == state::syn_received ? 1 : 0) + (k.h.fin_sent != 0 && k.h.now != state::fin_wait_2);
+        const std::uint32_t whole = queued(k) + (k.h.now == state::syn_received ? 1 : 0) +
+                                    (k.h.is(mark::fin_sent) && k.h.now != state::fin_wait_2);
         const bool ok =
             room == k.c.output_room && seq_le(k.h.snd_una, k.h.snd_nxt) && seq_le(k.h.snd_nxt, k.h.snd_max) &&
             k.h.snd_max - k.h.snd_una <= whole && k.h.window_left() <= most_window + (1U << 14) &&

@@ -163,7 +163,7 @@ private:
     /// The layer may speak of it.
     bool find(shard::connection c, std::uint32_t& slot) const noexcept {
         slot = c.slot;
-        return c.slot < _slots && _connections[c.slot].h.serial == c.serial && _connections[c.slot].h.open != 0 &&
+        return c.slot < _slots && _connections[c.slot].h.serial == c.serial && _connections[c.slot].h.is(mark::open) &&
                _connections[c.slot].h.now != state::free;
     }
     bool find_counted(shard::connection c, std::uint32_t& slot) noexcept {
@@ -238,14 +238,14 @@ private:
     step serve(conn k) noexcept;
     void consumed_part(shard::connection c, std::size_t n) noexcept;
     void queue_now(conn k) {
-        if (k.h.in_batch == 0) {
-            k.h.in_batch = 1;
+        if (!k.h.is(mark::in_batch)) {
+            k.h.set(mark::in_batch);
             _batch.push_back(k.c.slot);
         }
     }
     void queue_next(conn k) {
-        if (k.h.in_ready == 0) {
-            k.h.in_ready = 1;
+        if (!k.h.is(mark::in_ready)) {
+            k.h.set(mark::in_ready);
             _ready.push_back(k.c.slot);
         }
     }
@@ -254,8 +254,8 @@ private:
     std::uint32_t queued(conn k) const noexcept;
     inline std::uint32_t room_of_segment(conn k) const noexcept;
     void mark_unsent(conn k) {
-        if (k.h.in_unsent == 0) {
-            k.h.in_unsent = 1;
+        if (!k.h.is(mark::in_unsent)) {
+            k.h.set(mark::in_unsent);
             _unsent.push_back(k.c.slot);
         }
     }

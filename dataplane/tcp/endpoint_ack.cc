@@ -67,7 +67,7 @@ bool endpoint::advance(conn k, const segment& s) noexcept {
         const std::uint32_t n = std::min(octets, static_cast<std::uint32_t>(first->size()));
         first->begin += n;
         octets -= n;
-        if (first->size() != 0 || (first == k.c.output_last && k.h.in_unsent != 0)) {
+        if (first->size() != 0 || (first == k.c.output_last && k.h.is(mark::in_unsent))) {
             break;  // the last one may be reserved in this turn
         }
         k.c.output = first->next;
@@ -77,7 +77,7 @@ bool endpoint::advance(conn k, const segment& s) noexcept {
         }
         _pool.give_back(first);
     }
-    const bool fin = k.h.fin_sent != 0 && s.ack == k.h.snd_max && queued(k) == 0;
+    const bool fin = k.h.is(mark::fin_sent) && s.ack == k.h.snd_max && queued(k) == 0;
 
     measure_by(k, s);
     k.c.backoff = 0;
@@ -85,11 +85,11 @@ bool endpoint::advance(conn k, const segment& s) noexcept {
     k.h.snd_nxt = seq_max(k.h.snd_nxt, s.ack);
 
     const std::uint32_t mss = k.h.mss;
-    if (k.h.recovering != 0) {
+    if (k.h.is(mark::recovering)) {
         if (seq_ge(s.ack, k.c.recover)) {
             k.h.cwnd = std::min(k.c.ssthresh, std::max(k.h.flight(), mss) + mss);
-            k.h.recovering = 0;
-            k.h.dup_acks = 0;
+            k.h.clear(mark::recovering);
+            k.h.clear(mark::dup_acks);
         } else {
             // A partial ACK: the next hole. RFC 6582 3.2.
             resend_first(k);
@@ -97,13 +97,13 @@ bool endpoint::advance(conn k, const segment& s) noexcept {
             k.h.cwnd = std::max(k.h.cwnd + (acked >= mss ? mss : 0), mss);
         }
     } else {
-        k.h.dup_acks = 0;
+        k.h.clear(mark::dup_acks);
         k.c.recover = seq_max(k.c.recover, s.ack - 1);  // or it would be ahead again after 2 GiB
         open_congestion_window(k, acked);
     }
     k.c.resend_at = k.h.snd_una == k.h.snd_max ? shard::never : _now + rto(k);
     rearm(k);
-    if (k.h.flight() < queued(k) || k.h.fin_wanted != 0) {
+    if (k.h.flight() < queued(k) || k.h.is(mark::fin_wanted)) {
         mark_unsent(k);
     }
     if (wants_service(k)) {
@@ -139,24 +139,24 @@ bool endpoint::fin_acknowledged(conn k) noexcept {
 /// RFC 5681 3.2, RFC 6582 3.2.
 void endpoint::duplicate_ack(conn k) noexcept {
     const std::uint32_t mss = k.h.mss;
-    if (k.h.recovering != 0) {
+    if (k.h.is(mark::recovering)) {
         k.h.cwnd += mss;
         mark_unsent(k);
         return;
     }
-    k.h.dup_acks = (k.h.dup_acks + 1U) & 0xfU;
-    if (k.h.dup_acks < duplicates_for_resend) {
+    k.h.set_dup_acks(std::min(k.h.dup_acks() + 1, 15U));
+    if (k.h.dup_acks() < duplicates_for_resend) {
         mark_unsent(k);  // RFC 3042
         return;
     }
-    if (k.h.dup_acks > duplicates_for_resend || seq_le(k.h.snd_una, k.c.recover)) {
-        k.h.dup_acks = duplicates_for_resend + 1;  // of the window that a time-out has dealt with
+    if (k.h.dup_acks() > duplicates_for_resend || seq_le(k.h.snd_una, k.c.recover)) {
+        k.h.set_dup_acks(duplicates_for_resend + 1);  // of the window that a time-out has dealt with
         return;
     }
     _counts.fast_retransmits.add();
     k.c.ssthresh = std::max(k.h.flight() / 2, 2 * mss);
     k.c.recover = k.h.snd_max;
-    k.h.recovering = 1;
+    k.h.set(mark::recovering);
     resend_first(k);
     k.h.cwnd = k.c.ssthresh + duplicates_for_resend * mss;
     k.c.resend_at = _now + rto(k);

@@ -27,7 +27,7 @@ void endpoint::not_acceptable(conn k, const segment& s) noexcept {
     if (k.h.now == state::syn_received || s.length() == 0 || s.has(flag::syn)) {
         challenge(k);
     } else {
-        k.h.ack_now = 1;
+        k.h.set(mark::ack_now);
         mark_unsent(k);
     }
 }
@@ -55,11 +55,11 @@ void endpoint::peer_reset(conn k) noexcept {
 }
 
 void endpoint::synchronised_arrived(conn k, const segment& s) {
-    if (k.h.broken != 0) {
+    if (k.h.is(mark::broken)) {
         return;  // in the table no more
     }
     const segment_options& o = s.options;
-    if (k.h.timestamps != 0 && !s.has(flag::rst)) {
+    if (k.h.is(mark::timestamps) && !s.has(flag::rst)) {
         if (!o.has_timestamps) {
             _counts.no_timestamp.add();
             return;
@@ -77,7 +77,7 @@ void endpoint::synchronised_arrived(conn k, const segment& s) {
             not_acceptable(k, s);
             return;
         }
-        k.h.ack_now = 1;  // the window is shut: the octets are dropped, the ACK counts
+        k.h.set(mark::ack_now);  // the window is shut: the octets are dropped, the ACK counts
         mark_unsent(k);
     }
     if (s.has(flag::rst)) {
@@ -96,7 +96,7 @@ void endpoint::synchronised_arrived(conn k, const segment& s) {
         return;
     }
     k.c.link = s.link;
-    if (k.h.timestamps != 0 && seq_le(s.seq, k.h.last_ack_sent)) {
+    if (k.h.is(mark::timestamps) && seq_le(s.seq, k.h.last_ack_sent)) {
         k.h.ts_recent = o.timestamp;
         k.c.ts_recent_at = milliseconds();
     }
@@ -110,23 +110,23 @@ void endpoint::text(conn k, const segment& s) {
     std::span<const char> octets = s.payload;
     bool fin = s.has(flag::fin);
     std::uint32_t seq = s.seq;
-    if (k.h.peer_ended != 0) {
+    if (k.h.is(mark::peer_ended)) {
         return;  // there is nothing behind a FIN
     }
     if (seq_lt(seq, k.h.rcv_nxt)) {
         const std::uint32_t before = k.h.rcv_nxt - seq;
         octets = octets.subspan(std::min<std::size_t>(before, octets.size()));
         seq = k.h.rcv_nxt;
-        k.h.ack_now = 1;
+        k.h.set(mark::ack_now);
     }
     const std::uint32_t room = k.h.rcv_edge - seq;
     if (octets.size() > room) {
         octets = octets.first(room);
         fin = false;
-        k.h.ack_now = 1;
+        k.h.set(mark::ack_now);
     }
     if (octets.empty() && !fin) {
-        if (k.h.ack_now != 0) {
+        if (k.h.is(mark::ack_now)) {
             mark_unsent(k);
         }
         return;
@@ -141,21 +141,21 @@ void endpoint::text(conn k, const segment& s) {
 void endpoint::in_order(conn k, std::span<const char> octets, bool fin, bool push) {
     mark_unsent(k);
     if (!octets.empty()) {
-        k.h.unacked = k.h.unacked < 3 ? (k.h.unacked + 1U) & 3U : 3U;
+        k.h.count_unacked();
         if (push) {
-            k.h.ack_now = 1;
+            k.h.set(mark::ack_now);
         }
-        if (k.h.open == 0) {
+        if (!k.h.is(mark::open)) {
             k.h.rcv_nxt += static_cast<std::uint32_t>(octets.size());
             discard(k, octets.size());
             if (k.h.now == state::free) {
                 return;
             }
-        } else if (k.h.input == nullptr && k.h.wants != 0 && k.h.fresh == 0 && k.h.in_batch == 0 && !fin &&
-                   k.c.early == nullptr && !output_stalled(k)) {
+        } else if (k.h.input == nullptr && k.h.is(mark::wants) && !k.h.is(mark::fresh) && !k.h.is(mark::in_batch) &&
+                   !fin && k.c.early == nullptr && !output_stalled(k)) {
             // Straight from the frame.
             k.h.rcv_nxt += static_cast<std::uint32_t>(octets.size());
-            k.h.offer_again = 0;
+            k.h.clear(mark::offer_again);
             _counts.octets_received.add(octets.size());
             _offered = octets;
             _direct_slot = k.c.slot;
@@ -165,7 +165,7 @@ void endpoint::in_order(conn k, std::span<const char> octets, bool fin, bool pus
             k.h.rcv_nxt += kept;
             if (kept < octets.size()) {
                 _counts.no_buffer.add();
-                k.h.ack_now = 1;
+                k.h.set(mark::ack_now);
                 fin = false;
             }
             _counts.octets_received.add(kept);
@@ -176,8 +176,8 @@ void endpoint::in_order(conn k, std::span<const char> octets, bool fin, bool pus
     } else if (k.c.early != nullptr) {
         take_early(k);
     }
-    if (k.h.now != state::free && k.h.open != 0 && k.h.fresh == 0) {
-        k.h.offered_now = 0;
+    if (k.h.now != state::free && k.h.is(mark::open) && !k.h.is(mark::fresh)) {
+        k.h.clear(mark::offered_now);
         queue_now(k);
     }
 }
@@ -194,7 +194,7 @@ void endpoint::discard(conn k, std::size_t n) noexcept {
 
 void endpoint::out_of_order(conn k, std::uint32_t seq, std::span<const char> octets, bool fin) noexcept {
     _counts.out_of_order.add();
-    if (k.h.open != 0) {
+    if (k.h.is(mark::open)) {
         if (k.c.early == nullptr) {
             k.c.early = reassembly::make(_pool, k.h.rcv_nxt);
             if (k.c.early != nullptr) {
@@ -231,7 +231,7 @@ void endpoint::out_of_order(conn k, std::uint32_t seq, std::span<const char> oct
 
 /// The hole in front of early octets was filled.
 void endpoint::take_early(conn k) noexcept {
-    k.h.ack_now = 1;
+    k.h.set(mark::ack_now);
     reassembly& early = *k.c.early;
     for (;;) {
         const std::span<const char> octets = early.at(k.h.rcv_nxt);
@@ -273,8 +273,8 @@ void endpoint::drop_early(conn k) noexcept {
 /// The peer's FIN, all its octets before it taken. RFC 9293 3.10.7.4, eighth.
 void endpoint::peer_fin(conn k) noexcept {
     k.h.rcv_nxt += 1;
-    k.h.peer_ended = 1;
-    k.h.ack_now = 1;
+    k.h.set(mark::peer_ended);
+    k.h.set(mark::ack_now);
     mark_unsent(k);
     drop_early(k);
     switch (k.h.now) {
@@ -297,7 +297,7 @@ void endpoint::peer_fin(conn k) noexcept {
 }
 
 void endpoint::enter_time_wait(conn k) noexcept {
-    if (k.h.ack_now != 0 || k.h.unacked != 0) {
+    if (k.h.is(mark::ack_now | mark::unacked)) {
         send_ack(k);
     }
     time_wait_table::entry e;
@@ -305,7 +305,7 @@ void endpoint::enter_time_wait(conn k) noexcept {
     e.snd_nxt = k.h.snd_max;
     e.rcv_nxt = k.h.rcv_nxt;
     e.ts_recent = k.h.ts_recent;
-    e.has_timestamps = k.h.timestamps;
+    e.has_timestamps = k.h.is(mark::timestamps) ? 1 : 0;
     _counts.time_wait.add();
     if (_time_wait.add(e, _now)) {
         _counts.time_wait_recycled.add();

@@ -140,7 +140,7 @@ void endpoint::syn_arrived(const segment& s, std::uint64_t key, const std::uint3
     k.h.snd_window = k.c.max_window = s.window;
     k.h.snd_wl1 = s.seq;
     k.h.snd_wl2 = isn;
-    k.h.timing = 1;
+    k.h.set(mark::timing);
     k.c.timed_seq = isn;
     k.c.timed_at = milliseconds();
     k.c.resend_at = _now + _settings.rto_initial;
@@ -156,13 +156,13 @@ endpoint::conn endpoint::begin(std::uint32_t slot, const segment& s, const segme
     ++_half_open;
     k.h.snd_nxt = k.h.snd_max = isn + 1;
     k.h.mss = mss_towards(s.peer, options.mss);
-    k.h.timestamps = options.has_timestamps ? 1 : 0;
+    k.h.put(mark::timestamps, options.has_timestamps);
     k.h.ts_recent = options.timestamp;
-    k.h.sack = options.sack_permitted ? 1 : 0;
+    k.h.put(mark::sack, options.sack_permitted);
     if (options.has_window_scale) {
         k.h.snd_scale = options.window_scale & 0xfU;
         k.h.rcv_scale = own_scale() & 0xfU;
-        k.h.scaled = 1;
+        k.h.set(mark::scaled);
     }
     k.c.info.peer = s.peer;
     k.c.info.local = s.local;
@@ -185,10 +185,10 @@ void endpoint::send_syn_ack(conn k) noexcept {
     s.window = static_cast<std::uint16_t>(std::min(_settings.receive_window, 65535U));
     s.flags = flag::syn | flag::ack;
     s.options.mss = own_mss(s.peer);
-    s.options.has_window_scale = k.h.scaled != 0;
+    s.options.has_window_scale = k.h.is(mark::scaled);
     s.options.window_scale = k.h.rcv_scale;
-    s.options.sack_permitted = k.h.sack != 0;
-    if (k.h.timestamps != 0) {
+    s.options.sack_permitted = k.h.is(mark::sack);
+    if (k.h.is(mark::timestamps)) {
         s.options.has_timestamps = true;
         s.options.timestamp = milliseconds() + k.c.ts_offset;
         s.options.timestamp_echo = k.h.ts_recent;
@@ -275,8 +275,8 @@ void endpoint::half_open_arrived(conn k, const segment& s, std::uint64_t key) {
     }
     if (s.has(flag::syn)) {
         if (s.seq + 1 == k.h.rcv_nxt && !s.has(flag::ack)) {
-            k.h.syn_ack_again = 1;
-            k.h.timing = 0;
+            k.h.set(mark::syn_ack_again);
+            k.h.clear(mark::timing);
             send_syn_ack(k);
             return;
         }
@@ -289,7 +289,7 @@ void endpoint::half_open_arrived(conn k, const segment& s, std::uint64_t key) {
     if (!s.has(flag::ack)) {
         return;
     }
-    if (k.h.timestamps != 0 && (!s.options.has_timestamps || seq_lt(s.options.timestamp, k.h.ts_recent))) {
+    if (k.h.is(mark::timestamps) && (!s.options.has_timestamps || seq_lt(s.options.timestamp, k.h.ts_recent))) {
         (s.options.has_timestamps ? _counts.paws_rejected : _counts.no_timestamp).add();
         return;
     }
@@ -316,12 +316,12 @@ void endpoint::establish(conn k, const segment& s) {
     k.c.max_window = std::max(k.c.max_window, k.h.snd_window);
     k.c.resend_at = shard::never;
     k.c.backoff = k.c.unanswered = 0;
-    if (k.h.timestamps != 0 && s.options.timestamp_echo != 0 && k.c.timed_at != 0) {
+    if (k.h.is(mark::timestamps) && s.options.timestamp_echo != 0 && k.c.timed_at != 0) {
         measure(k, (milliseconds() + k.c.ts_offset - s.options.timestamp_echo) * 1000);
-    } else if (k.h.timing != 0) {
+    } else if (k.h.is(mark::timing)) {
         measure(k, (milliseconds() - k.c.timed_at) * 1000);
     }
-    k.h.timing = 0;
+    k.h.clear(mark::timing);
     k.h.cwnd = initial_window(k);
     k.c.recover = k.h.snd_una - 1;
     rearm(k);
@@ -329,7 +329,7 @@ void endpoint::establish(conn k, const segment& s) {
     k.c.word = _limits.enter(k.c.info.listener, k.c.info.peer);
     switch (k.c.word) {
         case shard::admission::admitted:
-            k.h.counted = 1;
+            k.h.set(mark::counted);
             break;
         case shard::admission::too_many_connections:
             _counts.refused_total.add();
@@ -342,9 +342,9 @@ void endpoint::establish(conn k, const segment& s) {
             break;
     }
     _counts.accepted.add();
-    k.h.open = 1;
-    k.h.fresh = 1;
-    k.h.wants = 1;
+    k.h.set(mark::open);
+    k.h.set(mark::fresh);
+    k.h.set(mark::wants);
     _fresh.push_back(k.c.slot);
     synchronised_arrived(k, s);
 }

@@ -24,15 +24,16 @@ std::uint32_t endpoint::queued(conn k) const noexcept {
 void endpoint::end_turn() {
     _flushed.swap(_unsent);  // a flush may put its connection in again, for the next turn
     for (const std::uint32_t slot : _flushed) {
-        _connections[slot].h.in_unsent = 0;
-        if (_connections[slot].h.now != state::free && _connections[slot].h.broken == 0 && !usual_reply(at(slot))) {
+        _connections[slot].h.clear(mark::in_unsent);
+        if (_connections[slot].h.now != state::free && !_connections[slot].h.is(mark::broken) &&
+            !usual_reply(at(slot))) {
             flush(at(slot));
         }
     }
     _flushed.clear();
     if (!_starved.empty() && _pool.can_lend(shard::block_pool::large_room)) {
         for (const std::uint32_t slot : _starved) {
-            _connections[slot].h.in_starved = 0;
+            _connections[slot].h.clear(mark::in_starved);
             if (wants_service(at(slot))) {
                 queue_next(at(slot));
             }
@@ -46,9 +47,9 @@ void endpoint::flush(conn k) noexcept {
         return;
     }
     if (!send_data(k)) {
-        if (k.h.ack_now != 0 || k.h.unacked >= 2) {
+        if (k.h.is(mark::ack_now) || k.h.unacked() >= 2) {
             send_ack(k);
-        } else if (k.h.unacked != 0 && k.c.ack_at == shard::never) {
+        } else if (k.h.is(mark::unacked) && k.c.ack_at == shard::never) {
             k.c.ack_at = _now + _settings.ack_delay;
             rearm(k);
         }
@@ -73,9 +74,9 @@ bool endpoint::send_data(conn k) noexcept {
             break;  // FIN is out
         }
         const std::uint32_t left = octets - offset;
-        const bool fin_due = k.h.fin_wanted != 0;
+        const bool fin_due = k.h.is(mark::fin_wanted);
         // RFC 3042: the first two duplicate ACKs let a segment go each.
-        const std::uint32_t limited = k.h.recovering == 0 ? std::min<std::uint32_t>(k.h.dup_acks, 2) * k.h.mss : 0;
+        const std::uint32_t limited = !k.h.is(mark::recovering) ? std::min(k.h.dup_acks(), 2U) * k.h.mss : 0;
         const std::uint32_t window = std::min(k.h.snd_window, k.h.cwnd + limited);
         const std::uint32_t n = std::min({left, room, window > offset ? window - offset : 0});
         const bool fin = fin_due && n == left;
@@ -139,7 +140,7 @@ bool endpoint::resend_first(conn k) noexcept {
     const std::uint32_t octets = queued(k);
     const std::uint32_t sent = k.h.snd_max - k.h.snd_una;
     const std::uint32_t n = std::min({octets, sent, room_of_segment(k)});
-    const bool fin = k.h.fin_sent != 0 && n == octets && sent > octets;
+    const bool fin = k.h.is(mark::fin_sent) && n == octets && sent > octets;
     if (n == 0 && !fin) {
         return true;
     }
@@ -150,7 +151,7 @@ bool endpoint::resend_first(conn k) noexcept {
 
 bool endpoint::send_ack(conn k) noexcept {
     if (!emit(k, k.h.snd_nxt, flag::ack, {}, 0)) {
-        k.h.ack_now = 1;
+        k.h.set(mark::ack_now);
         mark_unsent(k);
         return false;
     }
@@ -188,14 +189,14 @@ bool endpoint::emit(conn k, std::uint32_t seq, std::uint8_t flags, std::span<con
     // Rounded up, for the edge must not go back.
     const std::uint32_t units = (window + (1U << k.h.rcv_scale) - 1) >> k.h.rcv_scale;
     s.window = static_cast<std::uint16_t>(std::min(units, 65535U));
-    if (k.h.timestamps != 0) {
+    if (k.h.is(mark::timestamps)) {
         s.options.has_timestamps = true;
         s.options.timestamp = milliseconds() + k.c.ts_offset;
         s.options.timestamp_echo = k.h.ts_recent;
     }
-    if (k.h.sack != 0 && k.c.early != nullptr) {
+    if (k.h.is(mark::sack) && k.c.early != nullptr) {
         const std::span<const seq_range> ranges = k.c.early->ranges();
-        const std::size_t most = k.h.timestamps != 0 ? most_sack_blocks - 1 : most_sack_blocks;
+        const std::size_t most = k.h.is(mark::timestamps) ? most_sack_blocks - 1 : most_sack_blocks;
         s.options.sack_blocks = static_cast<std::uint8_t>(std::min(most, ranges.size()));
         std::copy_n(ranges.begin(), s.options.sack_blocks, s.options.sack.begin());
     }
@@ -204,8 +205,7 @@ bool endpoint::emit(conn k, std::uint32_t seq, std::uint8_t flags, std::span<con
     }
     k.h.rcv_edge = seq_max(k.h.rcv_edge, k.h.rcv_nxt + (std::uint32_t{s.window} << k.h.rcv_scale));
     k.h.last_ack_sent = k.h.rcv_nxt;
-    k.h.ack_now = 0;
-    k.h.unacked = 0;
+    k.h.clear(mark::ack_now | mark::unacked);
     if (k.c.ack_at != shard::never) {
         k.c.ack_at = shard::never;
         rearm(k);

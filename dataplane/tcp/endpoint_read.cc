@@ -85,24 +85,25 @@ void endpoint::drop_input(conn k, std::size_t n) noexcept {
 }
 
 bool endpoint::must_offer(conn k) const noexcept {
-    if (k.h.wants == 0 || k.h.input == nullptr || output_stalled(k)) {
+    if (!k.h.is(mark::wants) || k.h.input == nullptr || output_stalled(k)) {
         return false;
     }
     const std::size_t visible = std::min<std::size_t>(held(k), most_offered);
-    return visible > k.c.offered || k.h.offer_again != 0;
+    return visible > k.c.offered || k.h.is(mark::offer_again);
 }
 
 bool endpoint::wants_service(conn k) const noexcept {
-    if (k.h.now == state::free || k.h.open == 0) {
+    if (k.h.now == state::free || !k.h.is(mark::open)) {
         return false;
     }
-    if (k.h.fresh != 0) {
+    if (k.h.is(mark::fresh)) {
         return false;  // input_done queues it
     }
-    if (k.h.broken != 0 || (k.c.waits_for != 0 && has_room(k, k.c.waits_for))) {
+    if (k.h.is(mark::broken) || (k.c.waits_for != 0 && has_room(k, k.c.waits_for))) {
         return true;
     }
-    return must_offer(k) || (k.h.peer_ended != 0 && k.h.end_told == 0 && k.h.wants != 0 && held(k) == k.c.offered);
+    return must_offer(k) ||
+           (k.h.is(mark::peer_ended) && !k.h.is(mark::end_told) && k.h.is(mark::wants) && held(k) == k.c.offered);
 }
 
 endpoint::step endpoint::next_of_batch() {
@@ -112,8 +113,8 @@ endpoint::step endpoint::next_of_batch() {
         if (one.what != callback::none) {
             return one;
         }
-        k.h.in_batch = 0;
-        k.h.offered_now = 0;
+        k.h.clear(mark::in_batch);
+        k.h.clear(mark::offered_now);
         ++_batch_at;
         if (wants_service(k)) {
             queue_next(k);
@@ -126,19 +127,19 @@ endpoint::step endpoint::next_of_batch() {
 
 /// The next callback for one connection in this pass.
 endpoint::step endpoint::serve(conn k) noexcept {
-    if (k.h.now == state::free || k.h.open == 0) {
+    if (k.h.now == state::free || !k.h.is(mark::open)) {
         return {};
     }
     const shard::connection id = k.id();
-    if (k.h.fresh != 0) {
-        k.h.fresh = 0;
+    if (k.h.is(mark::fresh)) {
+        k.h.clear(mark::fresh);
         k.c.info.early_octets = k.h.input != nullptr;
         if (k.c.info.early_octets) {
             _counts.early_octets.add();
         }
         return {callback::opened, id};
     }
-    if (k.h.broken != 0) {
+    if (k.h.is(mark::broken)) {
         release(k);
         return {callback::reset, id};
     }
@@ -149,16 +150,16 @@ endpoint::step endpoint::serve(conn k) noexcept {
         }
         wait_for_room(k);
     }
-    if (k.h.offered_now == 0 && must_offer(k)) {
-        k.h.offered_now = 1;
-        k.h.offer_again = 0;
+    if (!k.h.is(mark::offered_now) && must_offer(k)) {
+        k.h.set(mark::offered_now);
+        k.h.clear(mark::offer_again);
         gather(k);
         _offered_block = k.h.input;
         _offered = k.h.input->content();
         return {callback::readable, id};
     }
-    if (k.h.peer_ended != 0 && k.h.end_told == 0 && k.h.wants != 0 && held(k) == k.c.offered) {
-        k.h.end_told = 1;
+    if (k.h.is(mark::peer_ended) && !k.h.is(mark::end_told) && k.h.is(mark::wants) && held(k) == k.c.offered) {
+        k.h.set(mark::end_told);
         return {callback::peer_closed, id};
     }
     return {};
@@ -191,18 +192,18 @@ void endpoint::consumed_part(shard::connection id, std::size_t n) noexcept {
         if (kept < rest.size()) {
             // As if they had never come: no ACK said otherwise, for ACKs go out at the end of the turn.
             k.h.rcv_nxt -= static_cast<std::uint32_t>(rest.size()) - kept;
-            k.h.ack_now = 1;
+            k.h.set(mark::ack_now);
             _counts.no_buffer.add();
         }
     }
     const std::uint32_t worth_telling = std::min(_settings.receive_window / 2, 2U * k.h.mss);
     if (window_edge(k) - k.h.rcv_edge >= worth_telling) {
-        k.h.ack_now = 1;  // RFC 9293 3.8.6.2.2
+        k.h.set(mark::ack_now);  // RFC 9293 3.8.6.2.2
     }
-    if (k.h.ack_now != 0) {
+    if (k.h.is(mark::ack_now)) {
         mark_unsent(k);
     }
-    if (wants_service(k) && k.h.in_batch == 0) {
+    if (wants_service(k) && !k.h.is(mark::in_batch)) {
         queue_next(k);
     }
 }

@@ -29,7 +29,7 @@ bool endpoint::has_room(conn k, std::size_t n) const noexcept {
 
 std::span<char> endpoint::reserve(shard::connection id, std::size_t n) noexcept {
     std::uint32_t slot = 0;
-    if (!find_counted(id, slot) || n > max_reserve || _connections[slot].h.broken != 0) {
+    if (!find_counted(id, slot) || n > max_reserve || _connections[slot].h.is(mark::broken)) {
         return {};
     }
     const conn k = at(slot);
@@ -67,22 +67,22 @@ void endpoint::commit(shard::connection id, std::size_t n) noexcept {
 
 /// A connection whose own limit is not the reason waits for blocks that other connections give back.
 void endpoint::wait_for_room(conn k) noexcept {
-    if (k.c.output_room + shard::block_pool::large_room <= _settings.output_limit && k.h.in_starved == 0) {
+    if (k.c.output_room + shard::block_pool::large_room <= _settings.output_limit && !k.h.is(mark::in_starved)) {
         _counts.no_reply_buffer.add();
-        k.h.in_starved = 1;
+        k.h.set(mark::in_starved);
         _starved.push_back(k.c.slot);
     }
 }
 
 void endpoint::want_read(shard::connection id, bool yes) noexcept {
     std::uint32_t slot = 0;
-    if (!find_counted(id, slot) || _connections[slot].h.broken != 0) {
+    if (!find_counted(id, slot) || _connections[slot].h.is(mark::broken)) {
         return;
     }
     const conn k = at(slot);
-    k.h.wants = yes ? 1 : 0;
+    k.h.put(mark::wants, yes);
     if (yes) {
-        k.h.offer_again = 1;
+        k.h.set(mark::offer_again);
     }
     if (wants_service(k)) {
         queue_next(k);
@@ -91,7 +91,7 @@ void endpoint::want_read(shard::connection id, bool yes) noexcept {
 
 void endpoint::set_deadline(shard::connection id, shard::instant when) noexcept {
     std::uint32_t slot = 0;
-    if (find_counted(id, slot) && _connections[slot].h.broken == 0) {
+    if (find_counted(id, slot) && !_connections[slot].h.is(mark::broken)) {
         const conn k = at(slot);
         k.c.deadline = when;
         rearm(k);
@@ -105,12 +105,12 @@ void endpoint::finish(shard::connection id) noexcept {
     }
     const conn k = at(slot);
     _counts.finished.add();
-    if (k.h.broken != 0) {
+    if (k.h.is(mark::broken)) {
         release(k);
         return;
     }
-    k.h.open = 0;
-    k.h.fin_wanted = 1;
+    k.h.clear(mark::open);
+    k.h.set(mark::fin_wanted);
     k.c.waits_for = 0;
     k.c.offered = 0;
     give_back_input(k);
@@ -125,7 +125,7 @@ void endpoint::abort(shard::connection id) noexcept {
     if (find_counted(id, slot)) {
         const conn k = at(slot);
         _counts.aborted.add();
-        if (k.h.broken == 0) {
+        if (!k.h.is(mark::broken)) {
             send_reset(k);
         }
         release(k);

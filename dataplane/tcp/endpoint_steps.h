@@ -21,9 +21,9 @@ inline std::uint32_t endpoint::held(conn k) const noexcept {
 
 /// Payload that fits a segment, RFC 6691.
 inline std::uint32_t endpoint::room_of_segment(conn k) const noexcept {
-    std::uint32_t options = k.h.timestamps != 0 ? 12 : 0;
-    if (k.h.sack != 0 && k.c.early != nullptr && !k.c.early->ranges().empty()) {
-        const std::size_t most = k.h.timestamps != 0 ? most_sack_blocks - 1 : most_sack_blocks;
+    std::uint32_t options = k.h.is(mark::timestamps) ? 12 : 0;
+    if (k.h.is(mark::sack) && k.c.early != nullptr && !k.c.early->ranges().empty()) {
+        const std::size_t most = k.h.is(mark::timestamps) ? most_sack_blocks - 1 : most_sack_blocks;
         options += 4 + 8 * static_cast<std::uint32_t>(std::min(most, k.c.early->ranges().size()));
     }
     return k.h.mss > options + 8 ? k.h.mss - options : 8;
@@ -58,11 +58,11 @@ inline void endpoint::sent_part(conn k, std::uint32_t seq, std::uint32_t n, bool
     const std::uint32_t end = seq + n + (fin ? 1 : 0);
     if (seq_lt(seq, k.h.snd_max)) {
         _counts.retransmits.add();
-        if (k.h.timing != 0 && seq_le(seq, k.c.timed_seq)) {
-            k.h.timing = 0;  // Karn
+        if (k.h.is(mark::timing) && seq_le(seq, k.c.timed_seq)) {
+            k.h.clear(mark::timing);  // Karn
         }
-    } else if (k.h.timestamps == 0 && k.h.timing == 0) {
-        k.h.timing = 1;
+    } else if (!k.h.is(mark::timestamps) && !k.h.is(mark::timing)) {
+        k.h.set(mark::timing);
         k.c.timed_seq = seq;
         k.c.timed_at = milliseconds();
     }
@@ -71,8 +71,8 @@ inline void endpoint::sent_part(conn k, std::uint32_t seq, std::uint32_t n, bool
         k.h.snd_max = end;
     }
     k.h.snd_nxt = seq_max(k.h.snd_nxt, end);
-    if (fin && k.h.fin_sent == 0) {
-        k.h.fin_sent = 1;
+    if (fin && !k.h.is(mark::fin_sent)) {
+        k.h.set(mark::fin_sent);
         k.h.now = k.h.now == state::close_wait ? state::last_ack : state::fin_wait_1;
     }
     k.c.last_sent_at = milliseconds() | 1U;
@@ -100,16 +100,16 @@ inline void endpoint::measure(conn k, std::uint32_t microseconds) noexcept {
 
 /// A round trip, by the segment that acknowledges new octets.
 inline void endpoint::measure_by(conn k, const segment& s) noexcept {
-    if (k.h.timestamps != 0 && s.options.timestamp_echo != 0) {
+    if (k.h.is(mark::timestamps) && s.options.timestamp_echo != 0) {
         measure(k, (milliseconds() + k.c.ts_offset - s.options.timestamp_echo) * 1000);
-    } else if (k.h.timing != 0 && seq_gt(s.ack, k.c.timed_seq)) {
-        k.h.timing = 0;
+    } else if (k.h.is(mark::timing) && seq_gt(s.ack, k.c.timed_seq)) {
+        k.h.clear(mark::timing);
         measure(k, (milliseconds() - k.c.timed_at) * 1000);
     }
 }
 
 inline shard::instant endpoint::rto(conn k) const noexcept {
-    shard::instant base = _settings.rto_initial * (k.h.syn_ack_again != 0 ? 3 : 1);  // RFC 6298 5.7
+    shard::instant base = _settings.rto_initial * (k.h.is(mark::syn_ack_again) ? 3 : 1);  // RFC 6298 5.7
     if (k.c.srtt != 0) {
         base = std::chrono::microseconds(std::uint64_t{k.c.srtt} + std::max(clock_granularity, 4 * k.c.rttvar));
     }
@@ -133,7 +133,7 @@ inline void endpoint::open_congestion_window(conn k, std::uint32_t acked) noexce
 /// RFC 6928 2, RFC 5681 3.1: one segment after a lost SYN-ACK.
 inline std::uint32_t endpoint::initial_window(conn k) const noexcept {
     const std::uint32_t mss = k.h.mss;
-    return k.h.syn_ack_again != 0 ? mss : std::min(10 * mss, std::max(2 * mss, 14600U));
+    return k.h.is(mark::syn_ack_again) ? mss : std::min(10 * mss, std::max(2 * mss, 14600U));
 }
 
 }  // namespace postern::tcp

@@ -14,18 +14,18 @@ bool endpoint::next_deadline(shard::connection& out) {
         if (k.c.resend_at <= _now) {
             k.c.resend_at = shard::never;
             resend_timer(k);
-            if (k.h.now == state::free || k.h.broken != 0) {
+            if (k.h.now == state::free || k.h.is(mark::broken)) {
                 continue;
             }
         }
         if (k.c.ack_at <= _now) {
             k.c.ack_at = shard::never;
-            k.h.ack_now = 1;
+            k.h.set(mark::ack_now);
             mark_unsent(k);
         }
         if (k.c.deadline <= _now) {
             k.c.deadline = shard::never;
-            if (k.h.open == 0) {
+            if (!k.h.is(mark::open)) {
                 end_expired(k);
                 continue;
             }
@@ -62,8 +62,8 @@ void endpoint::resend_timer(conn k) noexcept {
             return;
         }
         ++k.c.backoff;
-        k.h.syn_ack_again = 1;
-        k.h.timing = 0;
+        k.h.set(mark::syn_ack_again);
+        k.h.clear(mark::timing);
         _counts.timeouts.add();
         _counts.retransmits.add();
         k.c.resend_at = _now + std::min(_settings.rto_initial * (std::int64_t{1} << k.c.backoff), _settings.rto_most);
@@ -93,9 +93,9 @@ void endpoint::resend_timer(conn k) noexcept {
         }
         k.h.cwnd = k.h.mss;
         k.c.recover = k.h.snd_max;
-        k.h.recovering = 0;
-        k.h.dup_acks = 0;
-        k.h.timing = 0;
+        k.h.clear(mark::recovering);
+        k.h.clear(mark::dup_acks);
+        k.h.clear(mark::timing);
         k.h.snd_nxt = k.h.snd_una;
         mark_unsent(k);
     }
@@ -117,7 +117,7 @@ void endpoint::probe(conn k) noexcept {
 
 void endpoint::path_mtu(const path_report& r) noexcept {
     const std::uint32_t slot = find_slot(r.peer, r.local, hash_of(_keys.table, r.peer, r.local));
-    if (slot == no_slot || _connections[slot].h.now == state::syn_received || _connections[slot].h.broken != 0 ||
+    if (slot == no_slot || _connections[slot].h.now == state::syn_received || _connections[slot].h.is(mark::broken) ||
         seq_lt(r.seq, _connections[slot].h.snd_una) || seq_ge(r.seq, _connections[slot].h.snd_max)) {
         _counts.icmp_rejected.add();
         return;
@@ -140,7 +140,7 @@ void endpoint::path_mtu(const path_report& r) noexcept {
     }
     _counts.path_mtu_lowered.add();
     k.h.mss = mss;
-    k.h.timing = 0;
+    k.h.clear(mark::timing);
     k.h.snd_nxt = k.h.snd_una;  // sent again at once: nothing was lost to congestion
     mark_unsent(k);
 }

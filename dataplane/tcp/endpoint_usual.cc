@@ -10,6 +10,15 @@
 #include "dataplane/tcp/endpoint_steps.h"
 
 namespace postern::tcp {
+namespace {
+
+constexpr std::uint32_t usual_in = mark::open | mark::wants;
+constexpr std::uint32_t unusual_in = mark::fresh | mark::broken | mark::in_batch | mark::in_unsent | mark::recovering |
+                                     mark::fin_wanted | mark::dup_acks;
+constexpr std::uint32_t unusual_out =
+    mark::fin_wanted | mark::recovering | mark::dup_acks | mark::offer_again | mark::peer_ended;
+
+}  // namespace
 
 bool endpoint::usual_segment(conn k, const segment& s) noexcept {
     hot_state& h = k.h;
@@ -18,10 +27,10 @@ bool endpoint::usual_segment(conn k, const segment& s) noexcept {
     const std::uint32_t window = std::uint32_t{s.window} << h.snd_scale;
     const bool plain = h.now == state::established && (s.flags & ~unsigned{flag::psh}) == flag::ack &&
                        s.seq == h.rcv_nxt && octets != 0 && octets <= h.window_left() && h.input == nullptr &&
-                       c.early == nullptr && h.open == 1 && h.wants == 1 && h.fresh == 0 && h.broken == 0 &&
-                       h.in_batch == 0 && h.in_unsent == 0 && h.recovering == 0 && h.fin_wanted == 0 && h.dup_acks == 0;
+                       c.early == nullptr && (h.marks & (usual_in | unusual_in)) == usual_in;
     const bool answers = s.ack == h.snd_max && h.snd_nxt == h.snd_max && window != 0 && h.snd_window != 0;
-    const bool timely = h.timestamps == 0 || (s.options.has_timestamps && seq_ge(s.options.timestamp, h.ts_recent));
+    const bool timely =
+        !h.is(mark::timestamps) || (s.options.has_timestamps && seq_ge(s.options.timestamp, h.ts_recent));
     const std::uint32_t acked = s.ack - h.snd_una;
     block* const reply = c.output;
     const bool whole = reply == nullptr ? acked == 0 : acked != 0 && reply->next == nullptr && reply->size() == acked;
@@ -29,7 +38,7 @@ bool endpoint::usual_segment(conn k, const segment& s) noexcept {
         return false;
     }
     c.link = s.link;
-    if (h.timestamps != 0) {
+    if (h.is(mark::timestamps)) {
         h.ts_recent = s.options.timestamp;
         c.ts_recent_at = milliseconds();
     }
@@ -52,12 +61,12 @@ bool endpoint::usual_segment(conn k, const segment& s) noexcept {
     c.max_window = std::max(c.max_window, window);
 
     mark_unsent(k);
-    h.unacked = h.unacked < 3 ? (h.unacked + 1U) & 3U : 3U;
+    h.count_unacked();
     if (s.has(flag::psh)) {
-        h.ack_now = 1;
+        h.set(mark::ack_now);
     }
     h.rcv_nxt += octets;
-    h.offer_again = 0;
+    h.clear(mark::offer_again);
     _counts.octets_received.add(octets);
     _offered = s.payload;
     _direct_slot = k.c.slot;
@@ -71,13 +80,14 @@ bool endpoint::usual_consumed(shard::connection id) noexcept {
         return false;
     }
     const conn k = at(slot);
-    if (k.h.in_unsent == 0 || k.h.input != nullptr || k.h.broken != 0 || k.h.peer_ended != 0 || k.c.waits_for != 0) {
+    constexpr std::uint32_t unusual = mark::broken | mark::peer_ended;
+    if ((k.h.marks & (mark::in_unsent | unusual)) != mark::in_unsent || k.h.input != nullptr || k.c.waits_for != 0) {
         return false;
     }
     _offered = {};
     k.c.offered = 0;
     if (window_edge(k) - k.h.rcv_edge >= std::min(_settings.receive_window / 2, 2U * k.h.mss)) {
-        k.h.ack_now = 1;  // RFC 9293 3.8.6.2.2
+        k.h.set(mark::ack_now);  // RFC 9293 3.8.6.2.2
     }
     return true;
 }
@@ -86,9 +96,9 @@ bool endpoint::usual_reply(conn k) noexcept {
     hot_state& h = k.h;
     cold_state& c = k.c;
     block* const reply = c.output;
-    if (reply == nullptr || reply->next != nullptr || h.now != state::established || h.fin_wanted != 0 ||
-        h.recovering != 0 || h.dup_acks != 0 || h.snd_una != h.snd_max || h.snd_nxt != h.snd_max ||
-        c.early != nullptr || c.waits_for != 0 || h.input != nullptr || h.offer_again != 0 || h.peer_ended != 0) {
+    if (reply == nullptr || reply->next != nullptr || h.now != state::established || h.is(unusual_out) ||
+        h.snd_una != h.snd_max || h.snd_nxt != h.snd_max || c.early != nullptr || c.waits_for != 0 ||
+        h.input != nullptr) {
         return false;
     }
     const auto octets = static_cast<std::uint32_t>(reply->size());

@@ -34,7 +34,7 @@ struct client {
     rig::phase phase = rig::phase::closed;
     std::uint8_t line_at = 0;  ///< octets of it
     std::uint8_t owed = 0;     ///< replies
-    std::uint8_t unused = 0;
+    std::uint8_t unacked = 0;  ///< segments with octets that came since it last sent one
 };
 static_assert(sizeof(client) == 32);
 

@@ -14,6 +14,7 @@ namespace flag = tcp::flag;
 
 constexpr std::size_t most_payload = 1448;
 constexpr std::uint32_t burst = 32;
+constexpr std::uint32_t ack_delay = 450;  // milliseconds: less than half a second, RFC 1122 4.2.3.2
 
 constexpr std::uint32_t code_of(std::string_view four) noexcept {
     return static_cast<std::uint32_t>(static_cast<unsigned char>(four[0])) |
@@ -112,10 +113,28 @@ bool generator::turn(std::uint32_t now, std::uint32_t& credit) {
         }
     }
     _counts.frames_in.add(frames.size());
+    acknowledge();
     const bool sent = _closing.load(std::memory_order_relaxed) ? close_more() : open_more() || send_more(credit);
     _queue.flush();
     _queue.release();
     return sent || !frames.empty();
+}
+
+void generator::acknowledge() {
+    for (std::uint32_t n = 0; n < burst && !_late.empty(); ++n) {
+        const late_ack& first = _late.front();
+        if (static_cast<std::int32_t>(_now - first.when) < 0) {
+            return;
+        }
+        const client& c = _clients[first.place];
+        if (c.unacked != 0 && c.snd_nxt == first.snd_nxt && c.phase != phase::closed) {
+            send(first.place, flag::ack, {});
+        }
+        _late.pop_front();
+        if (!_late.empty()) {
+            __builtin_prefetch(&_clients[_late[std::min<std::size_t>(_late.size() - 1, 8)].place], 1);
+        }
+    }
 }
 
 bool generator::open_more() {
@@ -191,6 +210,7 @@ void generator::send(std::uint32_t place, std::uint8_t flags, std::string_view t
         std::memcpy(room.data() + headers, text.data(), text.size());
     }
     _queue.put(write_frame(s, text.size(), room));
+    c.unacked = 0;
     c.snd_nxt += static_cast<std::uint32_t>(text.size()) + ((flags & (flag::syn | flag::fin)) != 0 ? 1U : 0U);
 }
 
@@ -265,7 +285,13 @@ void generator::arrived(std::uint32_t place, const server_segment& s) {
     c.rcv_nxt += static_cast<std::uint32_t>(s.payload.size());
     c.ts_recent = s.timestamp;
     if (!s.payload.empty()) {
+        if (++c.unacked == 1) {
+            _late.push_back({place, c.snd_nxt, _now + ack_delay});
+        }
         replies(place, {s.payload.data(), s.payload.size()});
+        if (c.unacked > 1) {
+            send(place, flag::ack, {});
+        }
     }
     if ((s.flags & flag::fin) != 0) {
         c.rcv_nxt += 1;

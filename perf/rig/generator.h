@@ -3,11 +3,14 @@
 // It opens the connections, says EHLO and MAIL once, then sends RCPTs one at a time a connection (or so many in one
 // go), in an order that no prefetcher guesses, with a fixed number of commands on their way; or it churns: SYN, EHLO,
 // MAIL, one RCPT, QUIT, closed, again. Every reply's checksums and code are checked against what the address deserves.
-// The link loses nothing that fits into it, so a client keeps no copy to send again: a lost frame shows as a stall.
+// A client acknowledges as RFC 1122 4.2.3.2 has it: with its next command, every second segment at once, and none later
+// than in half a second. The link loses nothing that fits into it, so a client keeps no copy to send again: a lost
+// frame shows as a stall.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string>
 #include <string_view>
@@ -81,6 +84,8 @@ private:
     void send_rcpts(std::uint32_t place);
     void send_for_swapping(std::uint32_t place);
     void done_with(std::uint32_t place);
+    /// ACKs that no command carried in time.
+    void acknowledge();
     bool open_more();
     bool send_more(std::uint32_t& credit);
     bool close_more();
@@ -101,6 +106,14 @@ private:
     std::uint32_t _started = 0;  ///< places that were opened
     std::uint32_t _closed = 0;   ///< places that said QUIT at the end
     std::vector<std::uint32_t> _free;
+
+    /// A client whose ACK is due at `when` unless it sends something before: then its `snd_nxt` is another.
+    struct late_ack {
+        std::uint32_t place = 0;
+        std::uint32_t snd_nxt = 0;
+        std::uint32_t when = 0;  ///< milliseconds
+    };
+    std::deque<late_ack> _late;  ///< oldest first
 
     // The order in which connections get their turn: a linear congruence over a power of two, what is too large left
     // out, so that each gets one in a round; known a few steps ahead, to prefetch.

@@ -147,8 +147,10 @@ public:
         }
         if (_options.plan.what == work::macswap) {
             macswap_side side(**near);
+            port::queue frames = (*far)->queue_at(0);
+            generator client(frames, _options.plan);
             with_load(
-                **far, side.meter(), [&](const std::atomic<bool>& stop) { side.run(stop); }, [] { return true; });
+                client, side.meter(), [&](const std::atomic<bool>& stop) { side.run(stop); }, [] { return true; });
             return std::nullopt;
         }
         auto table = make_recipients(_options.recipients);
@@ -157,13 +159,18 @@ public:
         }
         const std::atomic<const recipients::snapshot*> in_force{table->get()};
         warm_memory(**far, **near, in_force);
+        port::queue frames = (*far)->queue_at(0);
+        if (_options.in_step == 0) {
+            frames.try_for(1U << 30U);  // clients send no command again: it must get through
+        }
+        generator client(frames, _options.plan);  // before memory is measured: it is none of Postern's
         const std::uint64_t before = resident();
         postern_side side(**near, {.connections = _options.plan.connections + 1024}, in_force);
         if (_options.in_step != 0) {
-            return in_step(**far, side);
+            return in_step(client, side);
         }
         with_load(
-            **far, side.meter(), [&](const std::atomic<bool>& stop) { side.run(stop); },
+            client, side.meter(), [&](const std::atomic<bool>& stop) { side.run(stop); },
             [&] {
                 _out.put("resident_grown", static_cast<double>(resident()) - static_cast<double>(before));
                 _out.put("held", static_cast<double>(side.sessions().sessions_open.get()));
@@ -215,10 +222,8 @@ private:
     }
 
     /// The same load with nothing left to chance: for counting instructions (docs/performance.md).
-    std::optional<std::string> in_step(port::device& far, postern_side& side) {
+    std::optional<std::string> in_step(generator& client, postern_side& side) {
         const port::registered_thread registered;
-        port::queue frames = far.queue_at(0);
-        generator client(frames, _options.plan);
         std::uint32_t turns = 0;
         const auto run_until = [&](const shard::counter& what, std::uint64_t wanted) {
             for (; what.value() < wanted; ++turns) {
@@ -271,10 +276,8 @@ private:
         shard.join();
     }
 
-    void with_load(port::device& far, const meter& of, const std::function<void(const std::atomic<bool>&)>& side,
+    void with_load(generator& client, const meter& of, const std::function<void(const std::atomic<bool>&)>& side,
                    const std::function<bool()>& when_open) {
-        port::queue frames = far.queue_at(0);
-        generator client(frames, _options.plan);
         load one{client, _hz, _options.rate, {}};
         const generator_counts& counts = client.counts();
         const auto read = [&] {

@@ -48,6 +48,8 @@ tcp::settings tcp_for(const shard_plan& plan) {
     tcp::settings out;
     out.connections = plan.connections;
     out.time_wait = plan.time_wait;
+    // A reply of each connection may wait for its ACK, which the clients take their time for.
+    out.buffers = std::max(out.buffers, std::size_t{plan.connections} * 512);
     return out;
 }
 

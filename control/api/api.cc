@@ -12,6 +12,7 @@
 #include "control/api/scope.h"
 #include "control/api/transaction.h"
 #include "control/directory/tokens.h"
+#include "control/encoding/base64.h"
 
 namespace postern::api {
 namespace {
@@ -50,7 +51,7 @@ std::optional<std::string> token_of(std::string_view authorization, bool page) {
         return std::string(rest);
     }
     if (scheme == "basic" && page) {
-        const auto plain = from_base64(rest);
+        const auto plain = encoding::from_base64(rest);
         const std::size_t colon = plain ? plain->find(':') : std::string::npos;
         return colon == std::string::npos ? std::nullopt : std::optional<std::string>(plain->substr(colon + 1));
     }

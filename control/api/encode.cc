@@ -11,32 +11,7 @@
 namespace postern::api {
 namespace {
 
-constexpr std::string_view url_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::string_view hex_digits = "0123456789abcdef";
-
-std::optional<std::string> decode(std::string_view text, std::string_view with) {
-    std::string out;
-    std::uint32_t bits = 0;
-    unsigned held = 0;
-    for (const char c : text) {
-        const std::size_t value = with.find(c);
-        if (value == std::string_view::npos) {
-            return std::nullopt;
-        }
-        bits = (bits << 6U) | static_cast<std::uint32_t>(value);
-        held += 6;
-        if (held >= 8) {
-            held -= 8;
-            out += static_cast<char>((bits >> held) & 0xFFU);
-            bits &= (1U << held) - 1U;
-        }
-    }
-    if (held >= 6 || bits != 0) {
-        return std::nullopt;
-    }
-    return out;
-}
 
 std::optional<unsigned> hex_value(char c) noexcept {
     if (c >= '0' && c <= '9') {
@@ -102,36 +77,6 @@ std::string printable_utf8(std::string_view text) {
         }
     }
     return out;
-}
-
-std::string base64url(std::string_view octets) {
-    std::string out;
-    std::uint32_t bits = 0;
-    unsigned held = 0;
-    for (const char c : octets) {
-        bits = (bits << 8U) | static_cast<unsigned char>(c);
-        held += 8;
-        while (held >= 6) {
-            held -= 6;
-            out += url_alphabet[(bits >> held) & 63U];
-        }
-        bits &= (1U << held) - 1U;
-    }
-    if (held > 0) {
-        out += url_alphabet[(bits << (6U - held)) & 63U];
-    }
-    return out;
-}
-
-std::optional<std::string> from_base64url(std::string_view text) {
-    return decode(text, url_alphabet);
-}
-
-std::optional<std::string> from_base64(std::string_view text) {
-    for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) {
-        text.remove_suffix(1);
-    }
-    return decode(text, alphabet);
 }
 
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space) {

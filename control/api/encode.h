@@ -1,5 +1,5 @@
-// Small encodings that tokens, cursors, entity tags and idempotency keys need: base64url (RFC 4648 5), percent-decoding
-// (RFC 3986 2.1), SHA-256, and randomness from OpenSSL.
+// Small encodings that tokens, cursors, entity tags and idempotency keys need: percent-decoding (RFC 3986 2.1), UTF-8,
+// SHA-256, and randomness from OpenSSL.
 #pragma once
 
 #include <cstddef>
@@ -9,12 +9,6 @@
 #include <string_view>
 
 namespace postern::api {
-
-std::string base64url(std::string_view octets);  ///< without padding
-/// nullopt: not base64url (padding, other alphabets and non-canonical trailing bits are refused).
-std::optional<std::string> from_base64url(std::string_view text);
-/// The ordinary alphabet with padding, as HTTP Basic authentication has it.
-std::optional<std::string> from_base64(std::string_view text);
 
 /// nullopt: a `%` not followed by two hex digits, or a NUL, encoded or not. `plus_is_space` for queries.
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "control/api/encode.h"
+#include "control/encoding/base64.h"
 
 namespace postern::api {
 namespace {
@@ -28,7 +29,7 @@ std::string make_cursor(std::string_view order, std::string_view position) {
     std::string plain(order);
     plain += '\0';
     plain += position;
-    return base64url(plain);
+    return encoding::to_base64url(plain);
 }
 
 answer<std::vector<decoded_parameter>> decode_query(std::string_view raw, std::size_t max_octets, std::size_t most) {
@@ -139,7 +140,7 @@ page_request query::paging(std::initializer_list<std::string_view> orders) {
         page.order = *sort;
     }
     if (const auto cursor = text("cursor", 2048)) {
-        const auto plain = from_base64url(*cursor);
+        const auto plain = encoding::from_base64url(*cursor);
         const std::size_t zero = plain ? plain->find('\0') : std::string::npos;
         if (zero == std::string::npos || zero + 1 == plain->size()) {
             refuse("cursor", "is not one that this API gave (take it from \"next\" of the page before)");

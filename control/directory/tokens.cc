@@ -10,6 +10,7 @@
 #include "control/directory/connection.h"
 #include "control/directory/history.h"
 #include "control/directory/rows.h"
+#include "control/encoding/base64.h"
 
 namespace postern::directory {
 
@@ -29,23 +30,6 @@ bool hash_secret(std::string_view secret, digest& out) {
     return EVP_Digest(secret.data(), secret.size(), reinterpret_cast<unsigned char*>(out.data()), &size, EVP_sha256(),
                       nullptr) == 1 &&
            size == out.size();
-}
-
-std::string base64url(const std::array<unsigned char, secret_octets>& octets) {
-    constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    std::string out;
-    std::uint32_t bits = 0;
-    unsigned held = 0;
-    for (const unsigned char octet : octets) {
-        bits = (bits << 8U) | octet;
-        held += 8;
-        while (held >= 6) {
-            held -= 6;
-            out += alphabet[(bits >> held) & 0x3fU];
-        }
-    }
-    out += alphabet[(bits << (6 - held)) & 0x3fU];
-    return out;
 }
 
 /// "[1,2]", as this file writes it.
@@ -118,7 +102,8 @@ result<issued_token> issue_token(writer& in, std::string_view name, role role, c
     if (RAND_bytes(octets.data(), static_cast<int>(octets.size())) != 1) {
         return fail(error_kind::failed, "the system gives no random octets; no token was made");
     }
-    out.secret = std::string(prefix) + base64url(octets);
+    out.secret =
+        std::string(prefix) + encoding::to_base64url({reinterpret_cast<const char*>(octets.data()), octets.size()});
     if (!hash_secret(out.secret, hash)) {
         return fail(error_kind::failed, "OpenSSL's SHA-256 is not available; no token was made");
     }

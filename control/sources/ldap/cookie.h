@@ -24,7 +24,4 @@ struct sync_cookie {
 std::string encode(const sync_cookie& from);
 std::optional<sync_cookie> decode_cookie(std::string_view text);
 
-std::string to_base64(std::string_view octets);
-std::optional<std::string> from_base64(std::string_view text);
-
 }  // namespace postern::sources::ldap

@@ -9,13 +9,14 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
-#include <algorithm>
 #include <array>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <ctime>
 #include <memory>
 #include <vector>
+
+#include "control/encoding/base64.h"
 
 namespace postern::sources::microsoft365 {
 namespace {
@@ -60,12 +61,13 @@ std::string thumbprint(const X509* certificate) {
         return "";
     }
     digest.resize(size);
-    return base64url(text_of(digest));
+    return encoding::to_base64url(text_of(digest));
 }
 
 std::string random_id() {
     std::vector<unsigned char> octets(16);
-    return RAND_bytes(octets.data(), static_cast<int>(octets.size())) == 1 ? base64url(text_of(octets)) : "";
+    return RAND_bytes(octets.data(), static_cast<int>(octets.size())) == 1 ? encoding::to_base64url(text_of(octets))
+                                                                           : "";
 }
 
 /// RSASSA-PSS with SHA-256, its salt as long as the digest (RFC 7518 3.5).
@@ -85,22 +87,10 @@ std::string sign(EVP_PKEY* key, std::string_view what) {
         return "";
     }
     out.resize(size);
-    return base64url(text_of(out));
+    return encoding::to_base64url(text_of(out));
 }
 
 }  // namespace
-
-std::string base64url(std::string_view octets) {
-    std::vector<unsigned char> out((octets.size() + 2) / 3 * 4 + 1);
-    const int size = EVP_EncodeBlock(out.data(), reinterpret_cast<const unsigned char*>(octets.data()),
-                                     static_cast<int>(octets.size()));
-    out.resize(static_cast<std::size_t>(size));
-    std::string text(text_of(out));
-    text.resize(std::min(text.find('='), text.size()));
-    std::replace(text.begin(), text.end(), '+', '-');
-    std::replace(text.begin(), text.end(), '/', '_');
-    return text;
-}
 
 std::int64_t end_of_certificate(const std::string& certificate) {
     const x509 one = read_certificate(certificate);
@@ -144,7 +134,8 @@ tl::expected<std::string, std::string> make_assertion(const assertion_claims& cl
     const boost::json::object payload{
         {"aud", claims.audience}, {"iss", claims.client_id}, {"sub", claims.client_id},       {"jti", id},
         {"iat", claims.now},      {"nbf", claims.now},       {"exp", claims.now + good_for_s}};
-    std::string out = base64url(boost::json::serialize(header)) + "." + base64url(boost::json::serialize(payload));
+    std::string out = encoding::to_base64url(boost::json::serialize(header)) + "." +
+                      encoding::to_base64url(boost::json::serialize(payload));
     const std::string signature = sign(with.get(), out);
     ERR_clear_error();
     if (signature.empty() || id.empty()) {

@@ -26,7 +26,4 @@ settings_check check_key_pair(const std::string& certificate, const std::string&
 /// When the certificate ends, seconds since 1970; 0 if it can't be read.
 std::int64_t end_of_certificate(const std::string& certificate);
 
-/// RFC 4648 5, without padding.
-std::string base64url(std::string_view octets);
-
 }  // namespace postern::sources::microsoft365

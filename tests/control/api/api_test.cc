@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "control/encoding/base64.h"
 #include "tests/control/api/rig.h"
 
 namespace postern::api {
@@ -39,7 +40,7 @@ TEST(api_tokens, an_unknown_one_is_refused) {
 
 TEST(api_tokens, basic_is_for_pages_only) {
     rig api;
-    const std::string basic = "Basic " + base64_of("any:" + api.admin);
+    const std::string basic = "Basic " + encoding::to_base64("any:" + api.admin);
     EXPECT_EQ(api.get("/", {{"authorization", basic}}).status, 200U);
     EXPECT_EQ(api.get("/metrics", {{"authorization", basic}}).status, 200U);
     EXPECT_EQ(api.get("/v1/status", {{"authorization", basic}}).status, 401U);

@@ -5,30 +5,6 @@
 namespace postern::api {
 namespace {
 
-TEST(encode, base64url_comes_back_as_it_was) {
-    std::string octets;
-    for (int each = 0; each < 300; ++each) {
-        const std::string text = base64url(octets);
-        EXPECT_EQ(text.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
-                  std::string::npos);
-        EXPECT_EQ(from_base64url(text), octets);
-        octets += static_cast<char>(each * 7);
-    }
-}
-
-TEST(encode, what_is_no_base64url_is_refused) {
-    for (const char* text : {"A", "AA==", "A+BC", "A/BC", "AB C", "AB\n", "AAAAA", "AB" /* bits left over */}) {
-        EXPECT_FALSE(from_base64url(text)) << text;
-    }
-    EXPECT_EQ(from_base64url(""), "");
-}
-
-TEST(encode, basic_credentials_may_be_padded) {
-    EXPECT_EQ(from_base64("YTpi"), "a:b");
-    EXPECT_EQ(from_base64("YTpiYw=="), "a:bc");
-    EXPECT_FALSE(from_base64("YTpiYw==="));
-}
-
 TEST(encode, percent_decoding_takes_whole_octets_only) {
     EXPECT_EQ(percent_decode("a%40b%2e", false), "a@b.");
     EXPECT_EQ(percent_decode("a+b", true), "a b");

@@ -169,15 +169,6 @@ private:
     std::unique_ptr<service> _service;
 };
 
-/// RFC 4648 4, as HTTP Basic has it.
-inline std::string base64_of(std::string_view octets) {
-    std::string out = base64url(octets);
-    std::replace(out.begin(), out.end(), '-', '+');
-    std::replace(out.begin(), out.end(), '_', '/');
-    out.resize((out.size() + 3) / 4 * 4, '=');
-    return out;
-}
-
 inline boost::json::object body_of(const response& of) {
     boost::json::error_code error;
     auto value = boost::json::parse(of.body, error);

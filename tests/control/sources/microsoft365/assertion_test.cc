@@ -86,11 +86,5 @@ TEST(assertion, knows_when_the_certificate_ends) {
     EXPECT_EQ(end_of_certificate("rubbish"), 0);
 }
 
-TEST(assertion, base64_is_of_the_url_kind) {
-    EXPECT_EQ(base64url("\xFB\xFF"), "-_8");
-    EXPECT_EQ(base64url(""), "");
-    EXPECT_EQ(base64url("abc"), "YWJj");
-}
-
 }  // namespace
 }  // namespace postern::sources::microsoft365

@@ -75,6 +75,8 @@ def main(words):
           f"Linux {content['machine']['kernel']}, commit {content['commit']['id'][:12]}"
           f"{'' if content['commit']['clean'] else ' with changes'}\n")
     print(record.table(content))
+    if hasattr(BENCHES[options.name], "summary"):
+        print("\n" + BENCHES[options.name].summary(content))
     for words_of_fault in content["wrong"]:
         print(f"WRONG: {words_of_fault}")
     print(f"\nrecord: {path}")

@@ -24,7 +24,7 @@ class Postern:
     """One shard. Listed recipients are passed on to a server that accepts all; this needs time on the load's core."""
 
     name = "edge"
-    churn_connections = Peer.churn_connections
+    churn_connections, pipelining, stranger_replies = Peer.churn_connections, Peer.pipelining, Peer.stranger_replies
 
     def __init__(self, folder, binaries, core, load_core, addresses):
         self._core = core
@@ -62,4 +62,4 @@ class Null(NullServer):
     """It has no list: it takes no part where lists change."""
 
     name = "null"
-    churn_connections = Peer.churn_connections
+    churn_connections, pipelining, stranger_replies = Peer.churn_connections, Peer.pipelining, Peer.stranger_replies

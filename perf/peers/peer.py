@@ -16,7 +16,6 @@ import time
 from benches.running import TICKS, Failure, start, stop
 
 
-
 def free_port():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         return taken.getsockname()[1]
@@ -56,6 +55,18 @@ def tree_cpu_seconds(root):
     """Processor time of a process and its descendants, those that ended included, as far as a living one has waited for them."""
     stats = read_stats()
     return sum(sum(stats[pid][1:]) for pid in tree_of(root, stats) if pid in stats) / TICKS
+
+
+def others_cpu_seconds():
+    """Processor time of all processes of this machine but this one and its descendants."""
+    stats = read_stats()
+    own = set(tree_of(os.getpid(), stats))
+    return sum(sum(stats[pid][1:]) for pid in stats if pid not in own) / TICKS
+
+
+def stolen_seconds():
+    """Processor time that the host gave to others while this machine had work (proc(5), /proc/stat)."""
+    return int(pathlib.Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()[8]) / TICKS
 
 
 def tree_memory_kib(root):
@@ -118,7 +129,10 @@ class Peer:
     """Base of all: `start_command()` is what stays in the foreground."""
 
     name = ""
-    churn_connections = 64
+    churn_connections = 64  # open at a time where each has one recipient
+    pipelining = True  # it offers it
+    stranger_replies = "550"  # what a reject may begin with
+    pid = None  # until it runs
 
     def __init__(self, folder, kept, core, addresses):
         """`folder`: of this run; `kept`: where what was unpacked and installed stays for the next."""

@@ -1,6 +1,7 @@
 """What the comparison with other mail servers reads and draws."""
 
 import os
+import signal
 import subprocess
 import xml.dom.minidom
 
@@ -29,11 +30,39 @@ def test_processor_time_of_a_child_that_has_ended_counts():
         worker.communicate(b"\n", timeout=10)
 
 
-def test_rates_are_found_by_server_and_shape():
-    content = {"figures": {key: {"value": value} for key, value in {
-        "edge_single_per_s": 5, "exim_single_per_s": 2, "edge_single_few_per_s": 7, "edge_single_cpu_ns": 1}.items()}}
-    assert peers.rates_of(content, "single") == {"edge": 5, "exim": 2}
-    assert peers.rates_of(content, "single_few") == {"edge": 7}
+def test_processor_time_of_other_programs_is_told_from_ours():
+    busy = "import time\nend = time.process_time() + 0.3\nwhile time.process_time() < end: pass\nprint('done', flush=True)\ninput()"
+    ours = subprocess.Popen(["python3", "-c", busy], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    others = int(subprocess.check_output(["sh", "-c", f"python3 -c \"{busy.replace('input()', 'time.sleep(3)')}\" >/dev/null & echo $!"]))  # its parent ends
+    try:
+        assert ours.stdout.readline() == b"done\n"
+        assert peer.tree_cpu_seconds(os.getpid()) >= 0.3
+        stats = peer.read_stats()
+        assert others not in peer.tree_of(os.getpid(), stats) and ours.pid in peer.tree_of(os.getpid(), stats)
+        assert peer.others_cpu_seconds() >= sum(stats[others][1:]) / peer.TICKS
+    finally:
+        ours.communicate(b"\n", timeout=10)
+        os.kill(others, signal.SIGKILL)
+
+
+def a_content():
+    figures = {"edge_single_per_s": 5000, "exim_single_per_s": 2, "edge_single_few_per_s": 7, "edge_single_cpu_ns": 1500, "exim_reload_s": 0.5}
+    return {"figures": {key: {"value": value} for key, value in figures.items()},
+            "conditions": {"others_share": {"single": {"median": 0.01, "most": 0.25}}, "faults_of_peers": ["exim reload: wrong 1"]}}
+
+
+def test_values_are_found_by_server_and_figure():
+    assert peers.values_of(a_content(), "single_per_s") == {"edge": 5000, "exim": 2}
+    assert peers.values_of(a_content(), "single_few_per_s") == {"edge": 7}
+
+
+def test_the_summary_has_servers_side_by_side_and_tells_load_and_faults():
+    lines = peers.summary(a_content()).splitlines()
+    rows = {line[:24].strip(): line[24:].split() for line in lines[1:]}
+    assert lines[0].split() == ["null", "edge", "postfix", "exim", "opensmtpd", "haraka"]
+    assert rows["single a second"] == ["-", "5,000", "-", "2", "-", "-"]
+    assert rows["single CPU us each"][1] == "1.5" and rows["whole list, in force s"][3] == "0.5"
+    assert "25.0%" in lines[-2] and lines[-1] == "fault of a peer: exim reload: wrong 1"
 
 
 def test_a_plot_is_xml_with_a_bar_for_each_value_and_the_larger_the_longer():

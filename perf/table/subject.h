@@ -41,5 +41,7 @@ std::unique_ptr<subject> make_rte_hash(const options& with);
 std::unique_ptr<subject> make_flat_hash_map(const options& with);
 std::unique_ptr<subject> make_cdb(const options& with);
 std::unique_ptr<subject> make_lmdb(const options& with);
+std::unique_ptr<subject> make_bbhash(const options& with);
+std::unique_ptr<subject> make_cmph(const options& with);
 
 }  // namespace postern::perf::table

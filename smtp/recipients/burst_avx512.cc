@@ -9,6 +9,9 @@
 namespace postern::recipients {
 namespace {
 
+/// So many are quicker one by one.
+constexpr std::size_t few = 2;
+
 POSTERN_AVX512 __m512i everywhere(std::uint64_t value) {
     return _mm512_set1_epi64(static_cast<long long>(value));
 }
@@ -36,21 +39,21 @@ POSTERN_AVX512 __m512i times_folded(__m512i a, std::uint64_t factor) {
 
 POSTERN_AVX512_FUNCTION void ask_for_pilots(const burst_table& in, const std::string_view* texts, std::size_t used,
                                             std::uint64_t* hashes, std::uint64_t* places) {
-    if (used != hash_lanes_count || in.where.buckets >> 32U != 0) {
+    if (used <= few || in.where.buckets >> 32U != 0) {
         plain_steps.ask_for_pilots(in, texts, used, hashes, places);
         return;
     }
-    const __m512i all = avx512::hash_eight(in.key, texts);
+    const __m512i all = avx512::hash_up_to_eight(in.key, texts, used);
     _mm512_storeu_si512(hashes, all);
     _mm512_storeu_si512(places, times_high(all, in.where.buckets));
-    for (std::size_t i = 0; i < hash_lanes_count; ++i) {
+    for (std::size_t i = 0; i < used; ++i) {
         prefetch(in.pilots + places[i]);
     }
 }
 
 POSTERN_AVX512_FUNCTION void ask_for_lines(const burst_table& in, std::size_t used, const std::uint64_t* hashes,
                                            std::uint64_t* places) {
-    if (used != hash_lanes_count || in.where.buckets >> 32U != 0) {
+    if (used <= few || in.where.buckets >> 32U != 0) {
         plain_steps.ask_for_lines(in, used, hashes, places);
         return;
     }
@@ -67,7 +70,7 @@ POSTERN_AVX512_FUNCTION void ask_for_lines(const burst_table& in, std::size_t us
         _mm512_srl_epi64(_mm512_loadu_si512(places), _mm_cvtsi32_si128(static_cast<int>(in.where.bucket_shift)));
     _mm512_storeu_si512(
         places, _mm512_add_epi64(chosen, _mm512_mul_epu32(partition, everywhere(in.where.lines_per_partition))));
-    for (std::size_t i = 0; i < hash_lanes_count; ++i) {
+    for (std::size_t i = 0; i < used; ++i) {
         prefetch_far(in.lines + places[i]);
     }
 }

@@ -25,6 +25,7 @@ struct burst_table {
           lines(table_image::of(in).lines()) {}
 };
 
+/// `hashes` and `places` have room for eight; what is behind `used` of them is of no meaning.
 struct burst_steps {
     /// Hashes `used` texts (1 to 8) and asks for their pilots; `places` are their buckets.
     void (*ask_for_pilots)(const burst_table& in, const std::string_view* texts, std::size_t used,

@@ -1,8 +1,22 @@
 #include "smtp/recipients/key_list.h"
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 namespace postern::recipients {
+namespace {
+
+/// Room for so many keys; throws as any other memory that is not there.
+pages mapped(std::uint64_t keys, page_size size) {
+    auto memory = pages::map(keys * sizeof(keyed_entry), size);
+    if (!memory) {
+        throw std::bad_alloc();
+    }
+    return *std::move(memory);
+}
+
+}  // namespace
 
 domain_check::domain_check(const domain_section& section) {
     for (const domain_settings& domain : section.domains) {
@@ -50,20 +64,28 @@ void key_list::flush() {
     }
     std::array<std::uint64_t, hash_lanes_count> hashes;  // NOLINT: filled by hash
     _pending.hash(_key, hashes.data());
-    for (std::size_t i = 0; i < used; ++i) {
+    for (std::size_t i = 0; i < used; ++i, ++_size) {
         if (_size == _blocks.size() * block_keys) {
-            _blocks.push_back(std::make_unique_for_overwrite<keyed_entry[]>(block_keys));
+            add_block();
         }
-        _blocks.back()[_size++ % block_keys] = {hashes[i], _payloads[i]};
+        *_next++ = {hashes[i], _payloads[i]};
     }
+}
+
+void key_list::add_block() {
+    // The first is hardly filled by an overlay's few.
+    _blocks.push_back(mapped(block_keys, _blocks.empty() ? page_size::normal : page_size::huge_unreserved));
+    _next = reinterpret_cast<keyed_entry*>(_blocks.back().writable().data());
+}
+
+std::span<const keyed_entry> key_list::block(std::size_t number) const noexcept {
+    return {reinterpret_cast<const keyed_entry*>(_blocks[number].octets().data()),
+            std::min<std::uint64_t>(block_keys, _size - number * block_keys)};
 }
 
 sorted_keys key_list::sort(const placement& where, std::uint64_t partitions) {
     const auto partition_of = [&where](const keyed_entry& entry) {
         return where.bucket_of(entry.hash) >> where.bucket_shift;
-    };
-    const auto block = [this](std::size_t b) {
-        return std::span(_blocks[b].get(), std::min<std::uint64_t>(block_keys, _size - b * block_keys));
     };
     std::vector<std::uint64_t> ends(partitions + 1, 0);
     for (std::size_t b = 0; b < _blocks.size(); ++b) {
@@ -76,13 +98,13 @@ sorted_keys key_list::sort(const placement& where, std::uint64_t partitions) {
     }
     // From here ends[p] is where partition p's next key goes; in the end that is where the partition ends.
     sorted_keys sorted;
-    sorted.entries = std::make_unique_for_overwrite<keyed_entry[]>(_size);
-    sorted.size = _size;
+    sorted.memory = mapped(_size, page_size::huge_unreserved);
+    auto* const entries = reinterpret_cast<keyed_entry*>(sorted.memory.writable().data());
     for (std::size_t b = 0; b < _blocks.size(); ++b) {
         for (const keyed_entry& entry : block(b)) {
-            sorted.entries[ends[partition_of(entry)]++] = entry;
+            entries[ends[partition_of(entry)]++] = entry;
         }
-        _blocks[b].reset();
+        _blocks[b] = pages();
     }
     ends.pop_back();
     sorted.ends = std::move(ends);

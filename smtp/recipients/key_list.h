@@ -1,12 +1,11 @@
 // The hashes and payloads of a list of addresses, gathered by one pass over the list and sorted into partitions.
 //
-// Hashing goes eight at a time. 16 octets a key; memory is given back block by block while it is sorted.
+// Hashing goes eight at a time. 16 octets a key, on 2 MiB pages if they are many; memory is given back block by block
+// while it is sorted.
 #pragma once
 
 #include <array>
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "smtp/recipients/builder.h"
+#include "smtp/recipients/pages.h"
 #include "smtp/recipients/placer.h"
 #include "smtp/recipients/siphash.h"
 #include "smtp/recipients/text_lanes.h"
@@ -34,10 +34,11 @@ private:
 };
 
 struct sorted_keys {
-    std::unique_ptr<keyed_entry[]> entries;  // NOLINT: not initialised, unlike a vector
-    std::uint64_t size = 0;
+    pages memory;
     std::vector<std::uint64_t> ends;  ///< where each partition ends
-    std::span<const keyed_entry> all() const noexcept { return {entries.get(), size}; }
+    std::span<const keyed_entry> all() const noexcept {
+        return {reinterpret_cast<const keyed_entry*>(memory.octets().data()), ends.back()};
+    }
 };
 
 class key_list {
@@ -54,15 +55,18 @@ public:
     sorted_keys sort(const placement& where, std::uint64_t partitions);
 
 private:
-    static constexpr std::size_t block_keys = 65536;
+    static constexpr std::size_t block_keys = (std::size_t{2} << 20U) / sizeof(keyed_entry);
 
     void flush();
+    void add_block();
+    std::span<const keyed_entry> block(std::size_t number) const noexcept;
 
     hash_key _key;
     text_lanes _pending;
     std::array<std::uint16_t, hash_lanes_count> _payloads{};
-    std::vector<std::unique_ptr<keyed_entry[]>> _blocks;  // NOLINT: not initialised
-    std::uint64_t _size = 0;                              ///< hashed
+    std::vector<pages> _blocks;
+    keyed_entry* _next = nullptr;  ///< in the last block, where the next goes
+    std::uint64_t _size = 0;       ///< hashed
 };
 
 }  // namespace postern::recipients

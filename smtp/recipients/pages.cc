@@ -13,7 +13,7 @@ constexpr std::size_t huge_page = std::size_t{2} << 20U;
 
 }  // namespace
 
-tl::expected<pages, int> pages::map(std::size_t octets, bool huge) noexcept {
+tl::expected<pages, int> pages::map(std::size_t octets, page_size size) noexcept {
     if (octets > SIZE_MAX - 2 * huge_page) {
         return tl::unexpected(ENOMEM);
     }
@@ -22,7 +22,7 @@ tl::expected<pages, int> pages::map(std::size_t octets, bool huge) noexcept {
     const std::size_t rounded = (octets + huge_page - 1) / huge_page * huge_page;
     constexpr int access = PROT_READ | PROT_WRITE;
     constexpr int kind = MAP_PRIVATE | MAP_ANONYMOUS;
-    if (huge && octets >= huge_page) {
+    if (size == page_size::huge && octets >= huge_page) {
         // Reserves the whole at once, so that no later touch can fail for want of a huge page.
         void* const reserved = ::mmap(nullptr, rounded, access, kind | MAP_HUGETLB, -1, 0);
         if (reserved != MAP_FAILED) {
@@ -33,17 +33,17 @@ tl::expected<pages, int> pages::map(std::size_t octets, bool huge) noexcept {
         }
     }
     // One huge page more than needed, to begin at a multiple of its size: transparent pages need that.
-    const std::size_t size = octets >= huge_page ? rounded + huge_page : octets + 1;
-    void* const mapped = ::mmap(nullptr, size, access, kind, -1, 0);
+    const std::size_t whole = octets >= huge_page ? rounded + huge_page : octets + 1;
+    void* const mapped = ::mmap(nullptr, whole, access, kind, -1, 0);
     if (mapped == MAP_FAILED) {
         return tl::unexpected(errno);
     }
     result._mapping = result._at = static_cast<std::byte*>(mapped);
-    result._mapped = size;
+    result._mapped = whole;
     if (octets >= huge_page) {
         const auto address = reinterpret_cast<std::uintptr_t>(mapped);
         result._at += (huge_page - address % huge_page) % huge_page;
-        ::madvise(result._at, rounded, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+        ::madvise(result._at, rounded, size == page_size::normal ? MADV_NOHUGEPAGE : MADV_HUGEPAGE);
     }
     return result;
 }

@@ -3,16 +3,22 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <tl/expected.hpp>
 
 namespace postern::recipients {
 
+enum class page_size : std::uint8_t {
+    huge,             ///< reserved ones if there are any, else transparent ones
+    huge_unreserved,  ///< transparent ones: for work in passing, which leaves the reserved to tables in force
+    normal,           ///< expressly: for what is hardly filled, or to measure what the others are worth
+};
+
 class pages {
 public:
-    /// At least `octets` octets of zeros, aligned to a page. The error is an errno. `huge` false: on normal pages
-    /// expressly, to measure what the others are worth.
-    static tl::expected<pages, int> map(std::size_t octets, bool huge = true) noexcept;
+    /// At least `octets` octets of zeros, aligned to a page. The error is an errno.
+    static tl::expected<pages, int> map(std::size_t octets, page_size size = page_size::huge) noexcept;
 
     pages() = default;
     pages(pages&& other) noexcept;

@@ -6,15 +6,8 @@ namespace postern::recipients {
 
 __attribute__((target(POSTERN_AVX512_TARGET))) void hash_avx512(const hash_key& key, const std::string_view* texts,
                                                                 std::size_t used, std::uint64_t* out) {
-    if (used == hash_lanes_count) {
-        _mm512_storeu_si512(out, avx512::hash_eight(key, texts));
-        return;
-    }
-    std::array<std::string_view, hash_lanes_count> lanes{};
-    for (std::size_t i = 0; i < used; ++i) {
-        lanes[i] = texts[i];
-    }
-    _mm512_mask_storeu_epi64(out, static_cast<__mmask8>((1U << used) - 1U), avx512::hash_eight(key, lanes.data()));
+    const __m512i all = avx512::hash_up_to_eight(key, texts, used);
+    _mm512_mask_storeu_epi64(out, static_cast<__mmask8>((1U << used) - 1U), all);
 }
 
 }  // namespace postern::recipients

@@ -196,5 +196,17 @@ POSTERN_AVX512 __m512i hash_eight(const hash_key& key, const std::string_view* t
     return finish(s);
 }
 
+/// The lanes behind `used` (1 to 8) have the first text's hash: of its length, they cost nothing.
+POSTERN_AVX512 __m512i hash_up_to_eight(const hash_key& key, const std::string_view* texts, std::size_t used) {
+    if (used == hash_lanes_count) {
+        return hash_eight(key, texts);
+    }
+    std::array<std::string_view, hash_lanes_count> lanes;
+    for (std::size_t i = 0; i < hash_lanes_count; ++i) {
+        lanes[i] = texts[i < used ? i : 0];
+    }
+    return hash_eight(key, lanes.data());
+}
+
 }  // namespace postern::recipients::avx512
 #endif

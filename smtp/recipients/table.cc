@@ -212,7 +212,7 @@ tl::expected<std::shared_ptr<const table>, std::string> table::load_file(int fd,
     if (auto header = format::decode(front, size); !header) {
         return tl::unexpected(name + ": " + header.error());
     }
-    auto memory = pages::map(size, huge_pages);
+    auto memory = pages::map(size, huge_pages ? page_size::huge : page_size::normal);
     if (!memory) {
         return tl::unexpected(process::errno_text("get memory for", name, memory.error()));
     }

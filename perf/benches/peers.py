@@ -9,6 +9,7 @@ import contextlib
 import os
 import resource
 import shutil
+import sys
 import time
 
 from peers import haraka
@@ -28,6 +29,11 @@ CHURN_LONG, CHURN_SHORT = 26, 6
 LONG = ("null", "edge", "postfix")
 
 
+def tell(words):
+    """Where a run of many minutes is."""
+    print(f"{time.strftime('%H:%M:%S')} {words}", file=sys.stderr, flush=True)
+
+
 def run(record, binaries, quick):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
@@ -44,24 +50,31 @@ def run(record, binaries, quick):
     if not quick or haraka.installed(kept / "npm"):  # the quick size downloads nothing from npm
         kinds.append(haraka.Haraka)
     try:
+        tell("installing and starting")
         with contextlib.ExitStack() as stack:
             ours = stack.enter_context(Postern(folder, binaries, core, load_core, addresses))
             null = stack.enter_context(Null(binaries, core=core))
             listing = [ours] + [stack.enter_context(kind(folder, kept, core, addresses)) for kind in kinds]
             servers = [null, *listing]
             for shape in ("single", "single_few", "pipelined"):
+                tell(shape)
                 measure_shape(record, binaries, servers, shape, seconds, warm=warm)
+            tell("churn")
             measure_churn(record, binaries, servers, lambda server: seconds if quick else CHURN_LONG if server.name in LONG else CHURN_SHORT)
             addresses = make_addresses(many, "example.com")
+            tell(f"a list of {many:,}")
             for server in listing:
                 server.write(addresses)
                 since = time.monotonic()
                 server.load()
                 wait_accepted(server, addresses[-1], since)
             measure_shape(record, binaries, listing, "single", seconds, "single_1m", warm)
+            tell("one address added")
             measure_added(record, listing)
+            tell("the whole list under load")
             measure_reload(record, binaries, listing, addresses, folder)
         # What an idle connection holds shows only in servers that have not held more of them before.
+        tell("idle connections")
         few = addresses[:1000]
         for make in (lambda: Null(binaries, core=core), lambda: Postern(folder / "fresh", binaries, core, load_core, few),
                      *(lambda kind=kind: kind(folder / "fresh", kept, core, few) for kind in kinds)):

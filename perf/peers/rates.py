@@ -1,18 +1,19 @@
 """How many rejects a second a server gives, how long each takes, and what processor time it costs: one shape of load after the other.
 
 Servers take turns, run by run. Churn alone is one long run of each, so that TIME_WAIT fills up as it does in life; its values
-are equal consecutive windows.
+are equal consecutive windows. The quick size (0 seconds) ends after so many answers.
 """
 
 import os
 import statistics
 import time
 
-from benches.running import Failure, cores, faults, load
+from benches.running import TICKS, Failure, cores, faults, load
 
 from .peer import others_cpu_seconds, stolen_seconds, tree_cpu_seconds
 
 RUNS, QUICK_RUNS = 7, 5
+QUICK_RCPTS, QUICK_SESSIONS = 200, 32
 # With few connections a server of many processes changes between them less often: two of the peers are at their best there.
 CONNECTIONS = {"single": 64, "single_few": 4, "pipelined": 16}
 WORDS = {"pipelined": ("--pipeline", 50), "churn": ("--churn", "--sources", 200)}
@@ -54,21 +55,23 @@ class Series:
 
 
 def measure(record, binaries, server, shape, seconds):
-    """One run: rate, processor time of the server and all its processes per request, latencies; and `others`, the share of the
+    """One run, of so many seconds or in the quick size: rate, processor time of the server and all its processes per request, latencies; and `others`, the share of the
     machine's processor time that neither servers nor load had but other programs, or other guests of the host."""
     connections = CONNECTIONS.get(shape, server.churn_connections)
-    if seconds < 1:  # the quick size
-        connections = max(2, connections // 8)
+    if seconds:
+        size = ("--duration", seconds, "--ramp", 0.005 * min(connections, 64))
+    else:
+        connections = 4 if connections <= 64 else 32
+        size = ("--count", QUICK_SESSIONS if shape == "churn" else QUICK_RCPTS)
     began, others, used = time.monotonic(), others_cpu_seconds() + stolen_seconds(), tree_cpu_seconds(server.pid)
-    found = load(binaries, server.target, "--strangers", "example.com", "--duration", seconds, "--ramp", 0.005 * min(connections, 64),
-                 "--failures", 100_000, "--expect", f"stranger={server.stranger_replies}", "--connections", connections, *WORDS.get(shape, ()),
-                 core=cores()[1], patience=seconds + 90)
-    used = tree_cpu_seconds(server.pid) - used
+    found = load(binaries, server.target, "--strangers", "example.com", *size, "--failures", 100_000, "--expect",
+                 f"stranger={server.stranger_replies}", "--connections", connections, *WORDS.get(shape, ()), core=cores()[1], patience=seconds + 90)
+    used = max(tree_cpu_seconds(server.pid) - used, 1 / TICKS)  # no less can be told
     others = others_cpu_seconds() + stolen_seconds() - others
     others = max(0.0, others) / (time.monotonic() - began) / len(os.sched_getaffinity(0))
     complain(record, server.name, shape, faults(found))
     if not found["rcpts_measured"]:
-        raise Failure(f"{server.name} {shape}: no answer within {seconds} s")
+        raise Failure(f"{server.name} {shape}: no answer")
     latency = found["session_latency_ns" if shape == "churn" else "latency_ns"]
     return {"others": others, "per_s": found["rcpts_per_s"], "cpu_ns": used * 1e9 / max(found["rcpts"], 1),
             **{f"{name}_us": latency[name] / 1000 for name in QUANTILES}}
@@ -80,7 +83,7 @@ def measure_shape(record, binaries, servers, shape, seconds, label=None, warm=0.
     series = Series(servers)
     for server in servers if warm else ():
         measure(record, binaries, server, shape, warm)
-    for _ in range(RUNS if seconds >= 1 else QUICK_RUNS):
+    for _ in range(RUNS if seconds else QUICK_RUNS):
         for server in servers:
             series.add(server.name, **measure(record, binaries, server, shape, seconds))
     series.put(record, label or shape, UNITS[shape])
@@ -91,6 +94,6 @@ def measure_churn(record, binaries, servers, seconds_of):
     series = Series(servers)
     for server in servers:
         seconds = seconds_of(server)
-        for _ in range(RUNS if seconds >= 1 else QUICK_RUNS):
+        for _ in range(RUNS if seconds else QUICK_RUNS):
             series.add(server.name, **measure(record, binaries, server, "churn", seconds))
     series.put(record, "churn", UNITS["churn"])

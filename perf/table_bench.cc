@@ -101,12 +101,15 @@ const scratch_folder& folder() {
     return instance;
 }
 
-build_report build(const std::string& path, const std::vector<address_text>& list) {
-    const auto built = build_base(path, 1, one_domain(), [&list](const auto& sink) {
+build_report build(const std::string& path, const std::vector<address_text>& list, unsigned threads = 1) {
+    const auto give_all = [&list](const auto& sink) {
         for (const address_text& text : list) {
             sink({view(text), 1, mailbox_kind::user, false, false});
         }
-    });
+    };
+    build_effort effort;
+    effort.threads = threads;
+    const auto built = build_base(path, 1, one_domain(), give_all, effort);
     if (!built) {
         fail(built.error());
     }
@@ -216,12 +219,12 @@ void lookups(benchmark::State& state, std::uint64_t keys, std::size_t batch_size
         static_cast<double>(block) * 1e-9, benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
 }
 
-void builds(benchmark::State& state, std::uint64_t keys) {
+void builds(benchmark::State& state, std::uint64_t keys, unsigned threads) {
     const std::string path = folder().file("built");
     const std::vector<address_text> list = list_of(keys);
     build_report report;
     for (auto _ : state) {
-        report = build(path, list);
+        report = build(path, list, threads);
     }
     // By the thread's processor time, user and system: the disk's share is in the benchmark's real time.
     state.counters["ns_per_key"] = benchmark::Counter(
@@ -297,7 +300,9 @@ void register_all(std::uint64_t max_keys) {
     }
     for (std::uint64_t keys = 10000; keys <= max_keys; keys *= 10) {
         const std::string size = std::to_string(keys);
-        benchmark::RegisterBenchmark(("build/" + size).c_str(), builds, keys)->Unit(benchmark::kMillisecond);
+        benchmark::RegisterBenchmark(("build/" + size).c_str(), builds, keys, 1)->Unit(benchmark::kMillisecond);
+        benchmark::RegisterBenchmark(("build_2_threads/" + size).c_str(), builds, keys, 2)
+            ->Unit(benchmark::kMillisecond);
         benchmark::RegisterBenchmark(("load/" + size).c_str(), loads, keys)->Unit(benchmark::kMillisecond);
         for (const unsigned percent : {0U, 50U}) {
             for (const std::size_t batch : {1U, 8U, 32U}) {

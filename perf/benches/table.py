@@ -13,7 +13,7 @@ from .running import Failure
 
 RUNS = 5
 SIZES = {10_000: "10k", 1_000_000: "1m", 10_000_000: "10m"}
-SHAPES = r"(build|load|overlay_build)/{keys}|lookup(_overlay)?/(negative|half)/{keys}/(1|8|32)"
+SHAPES = r"(build|build_2_threads|load|overlay_build)/{keys}|lookup(_overlay)?/(negative|half)/{keys}/(1|8|32)"
 
 
 def key_of(name):
@@ -28,7 +28,8 @@ def key_of(name):
         return [(f"{kind}_ns_{SIZES[int(parts[2])]}", "ns/lookup", "ns_per_lookup")]
     size = SIZES[int(parts[1])]
     if parts[0] == "build":
-        return [(f"build_ns_per_key_{size}", "ns/key", "ns_per_key"), (f"bytes_per_key_{size}", "octets/key", "bytes_per_key")]
+        return [(f"build_ns_per_key_{size}", "ns/key", "ns_per_key"), (f"bytes_per_key_{size}", "octets/key", "bytes_per_key"),
+                (f"build_ms_{size}", "ms", None)]
     return [(f"{parts[0]}_ms_{size}", "ms", None)]
 
 

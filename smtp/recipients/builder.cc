@@ -59,7 +59,8 @@ tl::expected<sorted_keys, std::string> gather(format::header& head, const domain
 }  // namespace
 
 tl::expected<build_report, std::string> build_base(const std::string& path, std::uint64_t generation,
-                                                   const domain_section& domains, const address_source& addresses) {
+                                                   const domain_section& domains, const address_source& addresses,
+                                                   const build_effort& with) {
     constexpr unsigned most_keys = 4;
     if (auto checked = check_domains(domains); !checked) {
         return reason(checked.error());
@@ -83,7 +84,7 @@ tl::expected<build_report, std::string> build_base(const std::string& path, std:
         if (!keys) {
             return reason(keys.error());
         }
-        const auto done = writer->write(head, {encoded, {}, keys->all(), keys->ends});
+        const auto done = writer->write(head, {encoded, {}, keys->all(), keys->ends}, with);
         if (!done) {
             return reason(done.error());
         }

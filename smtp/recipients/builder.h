@@ -36,11 +36,20 @@ struct build_report {
     unsigned rekeys = 0;
 };
 
+/// How much of the machine a build may take, and who wants to know how far it is.
+struct build_effort {
+    unsigned threads = 1;  ///< that place keys; the caller's reads, hashes and writes besides if there are several
+    /// Called by the caller's thread with addresses placed and all of them, partition by partition; begins anew if
+    /// they did not fit. May be empty.
+    std::function<void(std::uint64_t placed, std::uint64_t all)> progress;
+};
+
 /// Writes a base generation to `path` (a temporary beside it, fsync, rename). The key is drawn from the system's
 /// randomness. Memory: about 16 octets an address and the file's size. An address that the source gives twice is an
 /// error that names it.
 tl::expected<build_report, std::string> build_base(const std::string& path, std::uint64_t generation,
-                                                   const domain_section& domains, const address_source& addresses);
+                                                   const domain_section& domains, const address_source& addresses,
+                                                   const build_effort& with = {});
 
 /// Writes an overlay over the base file at `base_path`: `added` are accepted (or replace the payload that the base
 /// has), `removed` (texts as in `listed_address`) are refused though the base has them. Shares the base's key; names

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "smtp/recipients/placing_crew.h"
 #include "smtp/recipients/siphash.h"
 
 namespace postern::recipients {
@@ -60,36 +61,34 @@ table_writer::result table_writer::put(std::uint64_t offset, std::span<const std
     return {};
 }
 
-tl::expected<placed, std::string> table_writer::put_lines(format::header& head, const content& of,
-                                                          std::span<std::uint8_t> pilots) {
+tl::expected<table_writer::put_result, std::string> table_writer::put_lines(format::header& head, const content& of,
+                                                                            std::span<std::uint8_t> pilots,
+                                                                            const build_effort& with) {
     const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> sum(XXH3_createState(), &XXH3_freeState);
     XXH3_64bits_reset(sum.get());
-    const placement where(head);
-    const std::size_t buckets = std::size_t{1} << head.bucket_shift;
-    std::vector<line> lines(head.lines_per_partition);
+    placing_crew crew({placement(head), of.entries, of.partition_ends, pilots}, with.threads);
     std::uint64_t offset = head.at(section_name::lines).offset;
-    std::uint64_t begin = 0;
-    for (std::uint64_t p = 0; p < head.partitions; ++p) {
-        std::memset(lines.data(), 0, lines.size() * sizeof(line));
-        const std::uint64_t end = of.partition_ends[p];
-        const placed done =
-            _placer.place(of.entries.subspan(begin, end - begin), where, pilots.subspan(p * buckets, buckets), lines);
-        if (done != placed::whole) {
-            return done;
+    for (const std::uint64_t end : of.partition_ends) {
+        const placing_crew::partition& done = crew.next();
+        if (done.how != placed::whole) {
+            return put_result{done.how, done.shared_hash};
         }
-        begin = end;
-        const auto octets = std::as_bytes(std::span(lines));
+        const auto octets = std::as_bytes(std::span(done.lines));
         XXH3_64bits_update(sum.get(), octets.data(), octets.size());
         if (auto written = put(offset, octets); !written) {
             return tl::unexpected(written.error());
         }
         offset += octets.size();
+        if (with.progress) {
+            with.progress(end, of.entries.size());
+        }
     }
     head.at(section_name::lines).checksum = XXH3_64bits_digest(sum.get());
-    return placed::whole;
+    return put_result{placed::whole, 0};
 }
 
-tl::expected<table_writer::outcome, std::string> table_writer::write(format::header& head, const content& of) {
+tl::expected<table_writer::outcome, std::string> table_writer::write(format::header& head, const content& of,
+                                                                     const build_effort& with) {
     constexpr unsigned most_attempts = 16;
     const auto domains = std::as_bytes(std::span(of.domains));
     const auto removals = std::as_bytes(of.removals);
@@ -114,15 +113,15 @@ tl::expected<table_writer::outcome, std::string> table_writer::write(format::hea
         head.at(section_name::pilots).octets = pilots.size();
         head.at(section_name::lines).octets = head.lines() * sizeof(line);
         format::lay_out(head);
-        const auto put = put_lines(head, of, pilots);
+        const auto put = put_lines(head, of, pilots, with);
         if (!put) {
             return tl::unexpected(put.error());
         }
-        if (*put == placed::same_hash) {
-            done.shared_hash = _placer.shared_hash();
+        if (put->how == placed::same_hash) {
+            done.shared_hash = put->shared_hash;
             return done;
         }
-        if (*put == placed::whole) {
+        if (put->how == placed::whole) {
             break;
         }
     }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "board/process/files.h"
+#include "smtp/recipients/builder.h"
 #include "smtp/recipients/format.h"
 #include "smtp/recipients/placer.h"
 
@@ -39,7 +40,7 @@ public:
 
     /// Places the keys, writes all sections and the header, syncs, renames. `head` has kind, generations, key, domain
     /// counts and the partitions; lines, counts, salt and checksums are filled in. Not written if two hashes are equal.
-    tl::expected<outcome, std::string> write(format::header& head, const content& of);
+    tl::expected<outcome, std::string> write(format::header& head, const content& of, const build_effort& with = {});
 
 private:
     table_writer(std::string path, std::string temporary, process::descriptor folder, process::descriptor file)
@@ -48,16 +49,19 @@ private:
           _folder(std::move(folder)),
           _file(std::move(file)) {}
 
+    struct put_result {
+        placed how = placed::whole;
+        std::uint64_t shared_hash = 0;
+    };
     result put(std::uint64_t offset, std::span<const std::byte> octets);
-    tl::expected<placed, std::string> put_lines(format::header& head, const content& of,
-                                                std::span<std::uint8_t> pilots);
+    tl::expected<put_result, std::string> put_lines(format::header& head, const content& of,
+                                                    std::span<std::uint8_t> pilots, const build_effort& with);
     result commit(std::uint64_t file_octets);
 
     std::string _path;
     std::string _temporary;  ///< name in the folder
     process::descriptor _folder;
     process::descriptor _file;
-    partition_placer _placer;
     bool _committed = false;
 };
 

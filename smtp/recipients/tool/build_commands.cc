@@ -30,6 +30,17 @@ void report(const std::string& output, const build_report& built, std::uint64_t 
     }
 }
 
+/// Writes a line for each further tenth that is placed.
+std::function<void(std::uint64_t, std::uint64_t)> percent_teller(std::ostream& to) {
+    return [&to, told = std::uint64_t{0}](std::uint64_t placed, std::uint64_t all) mutable {
+        const std::uint64_t tenths = all == 0 ? 10 : placed * 10 / all;
+        if (tenths != told) {
+            told = tenths;
+            to << "placed " << placed << " of " << all << " addresses, " << tenths * 10 << " %" << std::endl;
+        }
+    };
+}
+
 /// Serves every domain that it is asked for.
 class open_section {
 public:
@@ -92,11 +103,17 @@ int build(const build_arguments& given, const streams& with) {
         return refused;
     }
     const auto addresses = list->addresses();
-    const auto built = build_base(given.output, given.generation, all ? open.section() : *named, [&](const auto& sink) {
+    build_effort effort;
+    effort.threads = given.threads;
+    if (given.progress) {
+        effort.progress = percent_teller(with.err);
+    }
+    const auto give_all = [&](const auto& sink) {
         for (const listed_address& address : addresses) {
             sink(address);
         }
-    });
+    };
+    const auto built = build_base(given.output, given.generation, all ? open.section() : *named, give_all, effort);
     if (!built) {
         return complain(with, built.error());
     }

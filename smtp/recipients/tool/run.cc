@@ -20,6 +20,10 @@ int run(const std::vector<std::string>& arguments, const streams& with) {
     build_command->add_option("-d,--domain", build_with.domains,
                               "served domain, NAME[=SETTING[,SETTING...]]; none given: every domain of the list");
     build_command->add_option("-m,--mode", build_with.mode, "mode of domains that name none")->capture_default_str();
+    build_command->add_option("--threads", build_with.threads, "threads that place addresses")
+        ->check(CLI::Range(1, 256))
+        ->capture_default_str();
+    build_command->add_flag("--progress", build_with.progress, "tell on standard error how far it is");
     build_command->add_flag("--skip-bad", build_with.skip_bad, "leave bad lines out instead of refusing the list");
     build_command->add_flag("--json", build_with.json, "report as JSON");
 

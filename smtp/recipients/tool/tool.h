@@ -29,6 +29,8 @@ struct build_arguments {
     std::uint64_t generation = 1;
     std::vector<std::string> domains;
     std::string mode = "enforce";
+    unsigned threads = 1;
+    bool progress = false;
     bool skip_bad = false;
     bool json = false;
 };

@@ -48,6 +48,33 @@ TEST_F(builder, takes_at_most_8_octets_a_key) {
     EXPECT_LE(built->file_octets, keys * 8);
 }
 
+TEST_F(builder, tells_how_far_it_is_and_builds_with_several_threads) {
+    const std::size_t keys = 200000;
+    const auto list = many(keys);
+    for (const unsigned threads : {1U, 3U}) {
+        std::vector<std::uint64_t> told;
+        build_effort effort;
+        effort.threads = threads;
+        effort.progress = [&](std::uint64_t placed, std::uint64_t all) {
+            EXPECT_EQ(all, keys);
+            told.push_back(placed);
+        };
+        const auto built = build_base(path, 1, two_domains(), source_of(list), effort);
+        ASSERT_TRUE(built) << built.error();
+        EXPECT_GT(told.size(), 3U);
+        EXPECT_TRUE(std::is_sorted(told.begin(), told.end()));
+        EXPECT_EQ(told.back(), keys);
+        const auto loaded = load(path);  // checks every line and counts
+        ASSERT_TRUE(loaded) << loaded.error();
+        EXPECT_EQ((*loaded)->facts().addresses, keys);
+        const auto in = make_snapshot(1, *loaded, nullptr);
+        ASSERT_TRUE(in);
+        for (std::size_t i = 0; i < keys; i += 97) {
+            ASSERT_EQ(ask(**in, list[i].text).standing, standing::listed) << list[i].text;
+        }
+    }
+}
+
 TEST_F(builder, replaces_the_file_that_was_there) {
     ASSERT_TRUE(build_base(path, 1, two_domains(), source_of(many(1000))));
     ASSERT_TRUE(build_base(path, 2, two_domains(), source_of(many(10))));

@@ -54,6 +54,18 @@ TEST_F(table_tool, builds_from_standard_input_and_looks_up) {
               "no address: the part before the @ is neither a dot-string nor a quoted string\n");
 }
 
+TEST_F(table_tool, tells_how_far_it_is) {
+    std::string list;
+    for (int i = 0; i < 100000; ++i) {
+        list += "user" + std::to_string(i) + "@example.com\n";
+    }
+    const std::string base = build(list, {"--threads", "2", "--progress"});
+    EXPECT_NE(err.find("placed 100000 of 100000 addresses, 100 %\n"), std::string::npos) << err;
+    EXPECT_GE(std::count(err.begin(), err.end(), '\n'), 3);
+    EXPECT_EQ(run_with({"lookup", base, "user99999@example.com"}), good);
+    EXPECT_NE(run_with({"build", "--output", base, "--threads", "0"}, "a@example.com\n"), good);
+}
+
 TEST_F(table_tool, reads_lists_as_people_keep_them) {
     const std::string list =
         "\xEF\xBB\xBF"

@@ -108,7 +108,7 @@ struct ends {
 POSTERN_AVX512 __m512i sizes_of(const std::string_view* texts) {
     static_assert(sizeof(std::string_view) == 16);
     std::array<std::uint64_t, 2> words;  // NOLINT: filled below
-    const std::string_view empty("", 0);
+    const std::string_view empty = std::string_view("x").substr(0, 0);
     std::memcpy(words.data(), &empty, sizeof words);
     const __m512i even = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
     const __m512i odd = _mm512_set_epi64(15, 13, 11, 9, 7, 5, 3, 1);

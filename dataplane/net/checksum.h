@@ -1,6 +1,7 @@
 // The Internet checksum (RFC 1071), over headers, messages and the pseudo-headers of IPv4 and IPv6.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdint>
@@ -61,6 +62,40 @@ public:
     /// The two words of a number that stands in the order of the wire.
     checksum_sum& add32(std::uint32_t value) noexcept {
         _sum += value;  // 2^16 is 1 in this arithmetic
+        return *this;
+    }
+    /// Four words that stand in the order of the wire in one number, or a small sum of some.
+    checksum_sum& add64(std::uint64_t value) noexcept {
+        _sum += (value >> 32U) + (value & 0xffffffffU);
+        return *this;
+    }
+    /// Copies octets and adds them as the last part.
+    checksum_sum& add_copy(std::uint8_t* to, const char* from, std::size_t size) noexcept {
+        if (size < 8) {
+            std::copy_n(from, size, to);
+            return add({to, size});
+        }
+        std::uint64_t sum = 0;
+        std::uint64_t carried = 0;
+        const auto take = [&](std::uint64_t word) {
+            sum += word;
+            carried += sum < word ? 1 : 0;
+        };
+        const auto copy = [&](std::size_t offset) {
+            std::uint64_t word = 0;
+            std::memcpy(&word, from + offset, sizeof word);
+            std::memcpy(to + offset, &word, sizeof word);
+            return word;
+        };
+        std::size_t done = 0;
+        for (; done + 8 <= size; done += 8) {
+            take(copy(done));
+        }
+        if (done != size) {
+            take(copy(size - 8) >> 8 * (8 - (size - done)));  // less those that were added before
+        }
+        const std::uint64_t swapped = __builtin_bswap64(sum);
+        _sum += (swapped >> 32U) + (swapped & 0xffffffffU) + (carried << 8U);
         return *this;
     }
     /// Addresses, length and protocol, as TCP, UDP and ICMPv6 have them (RFC 9293 3.1, RFC 8200 8.1).

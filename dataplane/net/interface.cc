@@ -87,11 +87,24 @@ interface::interface(interface_settings settings, frame_sink& sink, shard::insta
         _report_due = shard::never;
         _neighbours.adopt({});
     }
+    list_ipv4();
 }
 
 void interface::become(address& a, state next) noexcept {
     a.state = next;
     ++_changes;
+    list_ipv4();
+}
+
+void interface::list_ipv4() {
+    _ipv4.clear();
+    for (const address& a : _addresses) {
+        if (is_ipv4(a.own.ip)) {
+            ipv4_address& own = _ipv4.emplace_back();
+            std::memcpy(&own.octets, a.own.ip.data() + 12, sizeof own.octets);
+            own.usable = a.state == state::preferred;
+        }
+    }
 }
 
 link_view interface::view() const {
@@ -111,6 +124,7 @@ void interface::follow(const link_view& v) {
         const bool usable = std::find(v.usable.begin(), v.usable.end(), a.own.ip) != v.usable.end();
         a.state = usable ? state::preferred : state::tentative;
     }
+    list_ipv4();
     _neighbours.adopt(v.known);
 }
 

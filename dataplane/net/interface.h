@@ -100,6 +100,10 @@ public:
         ip_address to{};
         octets payload;
         std::uint64_t link = 0;  ///< as in a verdict
+        bool ipv4 = false;
+
+        /// Whether TCP's checksum is right.
+        bool segment_is_whole() const noexcept;
     };
     /// Recognises it by a few comparisons and counts it. False: it may be one all the same, and `input` is to look.
     bool usual(octets frame, checked header, usual_packet& out) noexcept;
@@ -118,6 +122,9 @@ public:
     std::size_t write_headers(std::span<std::uint8_t> out, const ip_address& from, const ip_address& to,
                               std::uint64_t link, std::uint8_t protocol, std::size_t payload,
                               bool ip_checksum = true) const noexcept;
+
+    /// The port's own Ethernet address, as a verdict has one, if frames carry no VLAN tag; else 0.
+    std::uint64_t untagged_link() const noexcept { return _settings.vlan == 0 ? _link : 0; }
 
     /// Whether the address is ours and usable (not in detection, not a duplicate).
     bool owns(const ip_address& ip) const noexcept;
@@ -155,6 +162,8 @@ private:
 
     address* find(const ip_address& ip) noexcept;
     bool from_stranger_to_us(const ip_address& from, const ip_address& to) const noexcept;
+    bool from_stranger_to_us(std::uint32_t from, std::uint32_t to) const noexcept;
+    void list_ipv4();
     bool is_for_us(const ip_address& to) const noexcept;
     bool in_our_networks(const ip_address& ip) const noexcept;
     const ip_address* source_for(const ip_address& to) const noexcept;
@@ -176,6 +185,11 @@ private:
     part _part;
     std::uint64_t _changes = 1;  ///< of the state of addresses
     std::vector<address> _addresses;
+    struct ipv4_address {
+        std::uint32_t octets = 0;  ///< as they lie in memory
+        bool usable = false;
+    };
+    std::vector<ipv4_address> _ipv4;  ///< those of `_addresses`, for the short way
     neighbours _neighbours;
     std::vector<std::uint8_t> _scratch;  ///< one frame
     shard::instant _report_due = shard::never;

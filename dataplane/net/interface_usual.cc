@@ -1,4 +1,5 @@
 // The short ways of the interface: in for the frames that nearly all are, out for replies to them.
+#include <bit>
 #include <cstring>
 
 #include "dataplane/net/checksum.h"
@@ -16,6 +17,18 @@ constexpr std::uint8_t hop_limit = 64;
 void put_link(std::uint8_t* at, std::uint64_t link) noexcept {
     write16(at, static_cast<std::uint16_t>(link >> 32U));
     write32(at + 2, static_cast<std::uint32_t>(link));
+}
+/// Whether the checksum of these 20 octets is right: a sum of all ones, in either order of octets (RFC 1071 2).
+bool is_whole_header(const std::uint8_t* at) noexcept {
+    std::uint64_t sum = 0;
+    for (std::size_t i = 0; i < ipv4_header; i += 4) {
+        std::uint32_t word = 0;
+        std::memcpy(&word, at + i, sizeof word);
+        sum += word;
+    }
+    sum = (sum & 0xffffU) + (sum >> 16U & 0xffffU) + (sum >> 32U);
+    sum = (sum & 0xffffU) + (sum >> 16U);
+    return sum == 0xffff;
 }
 ip_address mapped(const std::uint8_t* at) noexcept {
     ip_address out = unspecified_ipv4;
@@ -37,6 +50,30 @@ bool interface::from_stranger_to_us(const ip_address& from, const ip_address& to
     return ours && is_host(from);
 }
 
+/// The same of IPv4 addresses, as they lie in memory.
+bool interface::from_stranger_to_us(std::uint32_t from, std::uint32_t to) const noexcept {
+    bool ours = false;
+    for (const ipv4_address& own : _ipv4) {
+        if (own.octets == from) {
+            return false;
+        }
+        ours |= own.octets == to && own.usable;
+    }
+    static_assert(std::endian::native == std::endian::little);
+    const std::uint32_t first = from & 0xffU;
+    return ours && (first & 0xf0U) != 0xe0 && first != 127 && from != UINT32_MAX && from != 0;
+}
+
+bool interface::usual_packet::segment_is_whole() const noexcept {
+    checksum_sum sum;
+    if (ipv4) {
+        // The addresses lie in front of the segment.
+        const octets both{payload.data() - 8, payload.size() + 8};
+        return sum.add16(protocol::tcp).add16(static_cast<std::uint16_t>(payload.size())).add(both).complement() == 0;
+    }
+    return sum.add_pseudo(from, to, protocol::tcp, payload.size()).add(payload).complement() == 0;
+}
+
 bool interface::usual(octets frame, checked header, usual_packet& out) noexcept {
     const std::size_t link_size = ethernet_header_size(_settings.vlan);
     const std::uint8_t* const at = frame.data();
@@ -51,11 +88,16 @@ bool interface::usual(octets frame, checked header, usual_packet& out) noexcept 
     switch (read16(at + link_size - 2)) {
         case ether_type::ipv4: {
             const std::size_t whole = read16(ip + 2);
+            std::uint32_t from = 0;
+            std::uint32_t to = 0;
+            std::memcpy(&from, ip + 12, sizeof from);
+            std::memcpy(&to, ip + 16, sizeof to);
             if (ip[0] != 0x45 || whole < ipv4_header || whole > packet.size() ||
-                (read16(ip + 6) & fragment_bits) != 0 || ip[9] != protocol::tcp ||
-                (header == checked::no && checksum(packet.first(ipv4_header)) != 0)) {
+                (read16(ip + 6) & fragment_bits) != 0 || ip[9] != protocol::tcp || !from_stranger_to_us(from, to) ||
+                (header == checked::no && !is_whole_header(ip))) {
                 return false;
             }
+            out.ipv4 = true;
             out.from = mapped(ip + 12);
             out.to = mapped(ip + 16);
             out.payload = packet.subspan(ipv4_header, whole - ipv4_header);
@@ -71,14 +113,15 @@ bool interface::usual(octets frame, checked header, usual_packet& out) noexcept 
             if (is_ipv4(out.from) || is_ipv4(out.to)) {
                 return false;
             }
+            if (!from_stranger_to_us(out.from, out.to)) {
+                return false;
+            }
             out.payload = packet.subspan(ipv6_header, read16(ip + 4));
+            out.ipv4 = false;
             break;
         }
         default:
             return false;
-    }
-    if (!from_stranger_to_us(out.from, out.to)) {
-        return false;
     }
     out.link = read48(at + 6);
     _counts.frames.add();

@@ -16,6 +16,7 @@ public:
     void use(const net::interface& port) noexcept { _interface = &port; }
 
     bool send(const tcp::outgoing& s) noexcept override;
+    bool send_reply(const tcp::plain_reply& r) noexcept override;
     void send(net::octets frame) noexcept override;
 
 private:

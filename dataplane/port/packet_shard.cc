@@ -95,7 +95,7 @@ void packet_shard::take_frame(const received_frame& frame, shard::instant now) {
     const net::checked header = frame.ip_checked ? net::checked::yes : net::checked::no;
     net::interface::usual_packet usual;
     if (_tied.kernel == nullptr && _interface.usual(frame.octets, header, usual)) {
-        take_segment(frame, usual.from, usual.to, usual.payload, usual.link);
+        take_usual(frame, usual);
         return;
     }
     const auto verdict = _interface.input(frame.octets, now, header);
@@ -125,6 +125,18 @@ void packet_shard::take_frame(const received_frame& frame, shard::instant now) {
     if (verdict.for_kernel_too && _tied.kernel != nullptr) {
         give_to_kernel(frame);
     }
+}
+
+void packet_shard::take_usual(const received_frame& frame, const net::interface::usual_packet& packet) noexcept {
+    tcp::segment& s = _segments[_segment_count];
+    if ((!frame.segment_checked && !packet.segment_is_whole()) || !tcp::read_fields(s, packet.payload)) {
+        _counts.bad_segments.add();
+        return;
+    }
+    s.peer.address = packet.from;
+    s.local.address = packet.to;
+    s.link = packet.link;
+    ++_segment_count;
 }
 
 void packet_shard::take_segment(const received_frame& frame, const net::ip_address& from, const net::ip_address& to,

@@ -131,6 +131,7 @@ private:
     bool is_listened_to(const net::ip_packet& segment) const noexcept;
     void give_to_kernel(const received_frame& frame) noexcept;
     void take_frame(const received_frame& frame, shard::instant now);
+    void take_usual(const received_frame& frame, const net::interface::usual_packet& packet) noexcept;
     void take_segment(const received_frame& frame, const net::ip_address& from, const net::ip_address& to,
                       net::octets octets, std::uint64_t link) noexcept;
     void send_for_others() noexcept;

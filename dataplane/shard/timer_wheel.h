@@ -81,6 +81,7 @@ public:
         }
         for (;;) {
             while (timer* const t = _heads[index(_current)]) {
+                ask_for(t->_next);
                 unlink(*t);
                 if (t->_due <= now) {
                     t->_due = never;
@@ -127,6 +128,14 @@ private:
         const std::int64_t whole = floor_tick(due);
         const std::int64_t at = (due.count() & (tick.count() - 1)) == 0 ? whole : whole + 1;
         return at < first ? first : at > last ? last : at;
+    }
+
+    /// The next one that comes up, and what its owner has behind it: of a hundred thousand none is in the cache.
+    static void ask_for(const timer* t) noexcept {
+        if (t != nullptr) {
+            __builtin_prefetch(t, 1);
+            __builtin_prefetch(reinterpret_cast<const char*>(t) + 64, 1);
+        }
     }
 
     void link(timer& t, std::int64_t at) noexcept {

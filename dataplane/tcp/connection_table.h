@@ -13,7 +13,8 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
+
+#include "dataplane/tcp/slot_array.h"
 
 namespace postern::tcp {
 
@@ -22,8 +23,7 @@ public:
     static constexpr std::uint32_t none = UINT32_MAX;
 
     /// For at most `most` slots, numbered below UINT32_MAX.
-    explicit connection_table(std::size_t most)
-        : _mask(std::bit_ceil(most + most / 3 + 8) - 1), _entries(std::make_unique<entry[]>(_mask + 1)) {}
+    explicit connection_table(std::size_t most) : _mask(std::bit_ceil(most + most / 3 + 8) - 1), _entries(_mask + 1) {}
 
     void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&_entries[home(tag(hash))]); }
 
@@ -90,7 +90,7 @@ private:
 
     std::size_t _mask;
     std::size_t _size = 0;
-    std::unique_ptr<entry[]> _entries;
+    slot_array<entry> _entries;  ///< fresh memory of the kernel's is all zero: all free
 };
 
 }  // namespace postern::tcp

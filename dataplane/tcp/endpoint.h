@@ -271,6 +271,8 @@ private:
               std::size_t size) noexcept;
     inline bool pass(const outgoing& s) noexcept;
     inline std::uint32_t window_edge(conn k) const noexcept;
+    inline std::uint16_t window_to_tell(conn k) const noexcept;
+    inline void told(conn k, std::uint16_t window) noexcept;
     void shrink(conn k) noexcept;
 
     // endpoint_timers.cc

@@ -182,13 +182,7 @@ bool endpoint::emit(conn k, std::uint32_t seq, std::uint8_t flags, std::span<con
     s.flags = flags;
     s.payload = payload;
     s.payload_size = size;
-    const std::uint32_t edge = window_edge(k);
-    // RFC 9293 3.8.6.2.2: the edge moves by a worthwhile step or not at all.
-    const std::uint32_t worth_telling = std::min(_settings.receive_window / 2, std::uint32_t{k.h.mss});
-    const std::uint32_t window = (edge - k.h.rcv_edge >= worth_telling ? edge : k.h.rcv_edge) - k.h.rcv_nxt;
-    // Rounded up, for the edge must not go back.
-    const std::uint32_t units = (window + (1U << k.h.rcv_scale) - 1) >> k.h.rcv_scale;
-    s.window = static_cast<std::uint16_t>(std::min(units, 65535U));
+    s.window = window_to_tell(k);
     if (k.h.is(mark::timestamps)) {
         s.options.has_timestamps = true;
         s.options.timestamp = milliseconds() + k.c.ts_offset;
@@ -203,9 +197,7 @@ bool endpoint::emit(conn k, std::uint32_t seq, std::uint8_t flags, std::span<con
     if (!pass(s)) {
         return false;
     }
-    k.h.rcv_edge = seq_max(k.h.rcv_edge, k.h.rcv_nxt + (std::uint32_t{s.window} << k.h.rcv_scale));
-    k.h.last_ack_sent = k.h.rcv_nxt;
-    k.h.clear(mark::ack_now | mark::unacked);
+    told(k, s.window);
     if (k.c.ack_at != shard::never) {
         k.c.ack_at = shard::never;
         rearm(k);

@@ -36,6 +36,24 @@ inline std::uint32_t endpoint::window_edge(conn k) const noexcept {
     return seq_max(k.h.rcv_edge, k.h.rcv_nxt + open);
 }
 
+/// The window that a segment says, in the header's units.
+inline std::uint16_t endpoint::window_to_tell(conn k) const noexcept {
+    const std::uint32_t edge = window_edge(k);
+    // RFC 9293 3.8.6.2.2: the edge moves by a worthwhile step or not at all.
+    const std::uint32_t worth_telling = std::min(_settings.receive_window / 2, std::uint32_t{k.h.mss});
+    const std::uint32_t window = (edge - k.h.rcv_edge >= worth_telling ? edge : k.h.rcv_edge) - k.h.rcv_nxt;
+    // Rounded up, for the edge must not go back.
+    const std::uint32_t units = (window + (1U << k.h.rcv_scale) - 1) >> k.h.rcv_scale;
+    return static_cast<std::uint16_t>(std::min(units, 65535U));
+}
+
+/// A segment with our ACK and that window went out.
+inline void endpoint::told(conn k, std::uint16_t window) noexcept {
+    k.h.rcv_edge = seq_max(k.h.rcv_edge, k.h.rcv_nxt + (std::uint32_t{window} << k.h.rcv_scale));
+    k.h.last_ack_sent = k.h.rcv_nxt;
+    k.h.clear(mark::ack_now | mark::unacked);
+}
+
 /// RFC 5681 4.1.
 inline void endpoint::restart_if_idle(conn k) noexcept {
     const std::chrono::milliseconds idle(milliseconds() - k.c.last_sent_at);

@@ -106,12 +106,36 @@ bool endpoint::usual_reply(conn k) noexcept {
     if (octets == 0 || octets > std::min({room_of_segment(k), h.snd_window, h.cwnd})) {
         return false;
     }
-    const std::span<const char> content = reply->content();
-    if (!emit(k, h.snd_nxt, flag::ack | flag::psh, {&content, 1}, octets)) {
+    const std::uint16_t window = window_to_tell(k);
+    const plain_reply out{.local = c.info.local,
+                          .peer = c.info.peer,
+                          .seq = h.snd_nxt,
+                          .ack = h.rcv_nxt,
+                          .window = window,
+                          .has_timestamps = h.is(mark::timestamps),
+                          .timestamp = milliseconds() + c.ts_offset,
+                          .timestamp_echo = h.ts_recent,
+                          .payload = reply->content(),
+                          .link = c.link};
+    if (!_sink.send_reply(out)) {
+        _counts.no_frame.add();
         mark_unsent(k);
         return true;
     }
-    sent_part(k, h.snd_max, octets, false);
+    _counts.segments_out.add();
+    told(k, window);
+    c.ack_at = shard::never;
+    if (h.is(mark::timestamps)) {
+        // As `sent_part` has it for octets that go out for the first time.
+        _counts.octets_sent.add(octets);
+        h.snd_max += octets;
+        h.snd_nxt = h.snd_max;
+        c.last_sent_at = milliseconds() | 1U;
+        c.resend_at = _now + rto(k);
+        rearm(k);
+    } else {
+        sent_part(k, h.snd_max, octets, false);
+    }
     if (reply->room != shard::block_pool::slab_room) {
         usual_shrink(k);
     }

@@ -153,24 +153,45 @@ bool only_timestamps(segment_options& to, const std::uint8_t* at, std::size_t si
 
 }  // namespace
 
-tl::expected<void, header_error> read_segment(segment& out, const shard::endpoint& from, const shard::endpoint& to,
-                                              std::span<const std::uint8_t> octets, checksum_state state) noexcept {
+namespace {
+
+/// Whether the data offset lies in the segment, or what is wrong with it.
+tl::expected<std::size_t, header_error> offset_of(std::span<const std::uint8_t> octets) noexcept {
     if (octets.size() < least_header) {
         return tl::unexpected(header_error::too_short);
     }
-    const std::uint8_t* const at = octets.data();
-    const std::size_t offset = std::size_t{at[12]} >> 4 << 2;
+    const std::size_t offset = std::size_t{octets[12]} >> 4 << 2;
     if (offset < least_header) {
         return tl::unexpected(header_error::bad_offset);
     }
     if (offset > octets.size()) {
         return tl::unexpected(header_error::too_short);
     }
+    return offset;
+}
+
+}  // namespace
+
+tl::expected<void, header_error> read_segment(segment& out, const shard::endpoint& from, const shard::endpoint& to,
+                                              std::span<const std::uint8_t> octets, checksum_state state) noexcept {
+    if (const auto offset = offset_of(octets); !offset) {
+        return tl::unexpected(offset.error());
+    }
     if (state == checksum_state::verify && checksum(from, to, octets) != 0) {
         return tl::unexpected(header_error::bad_checksum);
     }
-    out.peer = from;
-    out.local = to;
+    out.peer.address = from.address;
+    out.local.address = to.address;
+    return read_fields(out, octets);
+}
+
+tl::expected<void, header_error> read_fields(segment& out, std::span<const std::uint8_t> octets) noexcept {
+    const auto found = offset_of(octets);
+    if (!found) {
+        return tl::unexpected(found.error());
+    }
+    const std::size_t offset = *found;
+    const std::uint8_t* const at = octets.data();
     out.peer.port = net::read16(at);
     out.local.port = net::read16(at + 2);
     if (out.peer.port == 0 || out.local.port == 0) {

@@ -41,6 +41,9 @@ tl::expected<segment, header_error> read_segment(const shard::endpoint& from, co
                                                  std::span<const std::uint8_t> octets,
                                                  checksum_state checksum = checksum_state::verify) noexcept;
 
+/// Likewise, but for addresses and checksum: both are left to the caller.
+tl::expected<void, header_error> read_fields(segment& out, std::span<const std::uint8_t> octets) noexcept;
+
 /// Octets of header and options, a multiple of 4.
 std::size_t header_size(const outgoing& s) noexcept;
 

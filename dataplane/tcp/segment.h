@@ -70,11 +70,42 @@ struct outgoing {
     std::uint64_t link = 0;  ///< see segment
 };
 
+/// The segment that nearly all replies are: ACK and PSH, payload in one piece, no options but timestamps.
+struct plain_reply {
+    const shard::endpoint& local;
+    const shard::endpoint& peer;
+    std::uint32_t seq = 0;
+    std::uint32_t ack = 0;
+    std::uint16_t window = 0;
+    bool has_timestamps = false;
+    std::uint32_t timestamp = 0;
+    std::uint32_t timestamp_echo = 0;
+    std::span<const char> payload;
+    std::uint64_t link = 0;  ///< see segment
+};
+
 /// Where the endpoint's segments go: it frames and sends them.
 class segment_sink {
 public:
     /// False: there is no frame for it now. What must arrive is sent again later.
     virtual bool send(const outgoing& s) noexcept = 0;
+    /// The same for a reply of that form, for those who have a shorter way for it.
+    virtual bool send_reply(const plain_reply& r) noexcept {
+        outgoing s;
+        s.local = r.local;
+        s.peer = r.peer;
+        s.seq = r.seq;
+        s.ack = r.ack;
+        s.window = r.window;
+        s.flags = flag::ack | flag::psh;
+        s.options.has_timestamps = r.has_timestamps;
+        s.options.timestamp = r.timestamp;
+        s.options.timestamp_echo = r.timestamp_echo;
+        s.payload = {&r.payload, 1};
+        s.payload_size = r.payload.size();
+        s.link = r.link;
+        return send(s);
+    }
 
 protected:
     ~segment_sink() = default;

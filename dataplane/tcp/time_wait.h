@@ -6,10 +6,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 #include "dataplane/shard/seam.h"
 #include "dataplane/tcp/connection_table.h"
+#include "dataplane/tcp/slot_array.h"
 
 namespace postern::tcp {
 
@@ -30,9 +30,9 @@ public:
     time_wait_table(std::size_t most, shard::instant stay)
         : _most(most < 1 ? 1 : most),
           _stay(stay),
-          _ring(std::make_unique<entry[]>(_most)),
+          _ring(_most),
           _index_mask(std::bit_ceil(_most + _most / 3 + 8) - 1),
-          _index(std::make_unique<std::uint32_t[]>(_index_mask + 1)) {}
+          _index(_index_mask + 1) {}
 
     void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&_index[home(hash)]); }
 
@@ -58,12 +58,12 @@ private:
 
     std::size_t _most;
     shard::instant _stay;
-    std::unique_ptr<entry[]> _ring;
+    slot_array<entry> _ring;
     std::size_t _first = 0;  ///< of the ring
     std::size_t _used = 0;   ///< of the ring, dead ones included
     std::size_t _alive = 0;
     std::size_t _index_mask;
-    std::unique_ptr<std::uint32_t[]> _index;  ///< place in the ring and one; 0: free
+    slot_array<std::uint32_t> _index;  ///< place in the ring and one; 0: free
 };
 
 }  // namespace postern::tcp

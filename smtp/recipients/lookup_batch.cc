@@ -107,10 +107,10 @@ struct lookup_batch::state {
         for (; lined < end; ++lined) {
             query& q = query_list[lined];
             q.base_at = base->where().line_of(q.hash, q.base_at, base->pilots()[q.base_at]);
-            prefetch_far(base->lines() + q.base_at);
+            prefetch(base->lines() + q.base_at);
             if (overlay != nullptr) {
                 q.overlay_at = overlay->where().line_of(q.hash, q.overlay_at, overlay->pilots()[q.overlay_at]);
-                prefetch_far(overlay->lines() + q.overlay_at);
+                prefetch(overlay->lines() + q.overlay_at);
             }
         }
     }

@@ -12,11 +12,11 @@ import pathlib
 import signal
 import sys
 
-from benches import dataplane, machine, peers, record, sockets, swap, table
+from benches import dataplane, machine, peers, record, scaling, sockets, swap, table
 from benches.running import Failure
 
 ROOT = machine.ROOT
-BENCHES = {"table": table, "sockets": sockets, "swap": swap, "dataplane": dataplane, "peers": peers}
+BENCHES = {"table": table, "sockets": sockets, "swap": swap, "dataplane": dataplane, "peers": peers, "scaling": scaling}
 
 
 def options_of(words):

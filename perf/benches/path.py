@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from .running import Failure, cores
+from .running import Failure, cores, start
 
 
 def run(binaries, mode, *words, patience=300):
@@ -28,6 +28,21 @@ def run(binaries, mode, *words, patience=300):
         wrong.append("what the endpoint keeps contradicts itself")
     found["faults"] = wrong
     return found
+
+
+def in_step(binaries, rcpts, core, *words):
+    """Generator and shard in turn on one thread of a core: ns of the shard for each RCPT."""
+    command = [str(word) for word in (binaries / "postern-path-bench", "single", "--in-step", rcpts, *words)]
+    running = start(command, core, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        out, errors = running.communicate(timeout=300)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        running.communicate()
+        raise Failure("postern-path-bench in step did not end in 300 s") from None
+    if running.returncode != 0 or json.loads(out)["wrong"]:
+        raise Failure(f"postern-path-bench in step: {errors.strip()[-500:] or out[-500:]}")
+    return json.loads(out)["ns_per_rcpt"]
 
 
 def value(found, key):

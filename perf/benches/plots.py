@@ -1,4 +1,4 @@
-"""Plots as SVG text: horizontal bars on a logarithmic scale, a panel for each thing measured."""
+"""Plots as SVG text, a panel for each thing measured: horizontal bars on a logarithmic scale, and curves over one."""
 
 import math
 from xml.sax.saxutils import escape
@@ -25,3 +25,24 @@ def bars(title, panels):
     return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}" viewBox="0 0 {WIDTH} {y}" font-family="sans-serif" font-size="13">'
             f'<rect width="100%" height="100%" fill="white"/><text x="12" y="26" font-size="17">{escape(title)} (logarithmic scale)</text>'
             + "".join(parts) + "</svg>\n")
+
+
+def curves(title, panels):
+    """`panels`: (heading, [(x over 0, y)]), by x, which is on a logarithmic scale; all panels have one y scale, from 0."""
+    wide, tall, edge, gap = 240, 180, 64, 40
+    top = max(y for _, points in panels for _, y in points) * 1.1
+    parts = []
+    for at, (heading, points) in enumerate(panels):
+        left, bottom = edge + at * (wide + gap), 70 + tall
+        low, high = math.log10(points[0][0]), math.log10(points[-1][0])
+        spots = [(left + wide * (math.log10(x) - low) / max(high - low, 1e-9), bottom - tall * y / top, x, y) for x, y in points]
+        parts.append(f'<text x="{left}" y="56" font-weight="bold">{escape(heading)}</text>'
+                     f'<path d="M{left} {70}V{bottom}H{left + wide}" fill="none" stroke="#9aa5b1"/>'
+                     f'<polyline fill="none" stroke="#2a6fb0" stroke-width="2" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y, _, _ in spots)}"/>')
+        for x, y, number, value in spots:
+            name = f"{number / 1e6:g} M" if number >= 1e6 else f"{number / 1e3:g} k" if number >= 1e3 else f"{number:g}"
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#2a6fb0"/><text x="{x:.1f}" y="{y - 8:.1f}" text-anchor="middle">{value:,.0f}</text>'
+                         f'<text x="{x:.1f}" y="{bottom + 18}" text-anchor="middle">{name}</text>')
+    width, height = edge + len(panels) * (wide + gap), 70 + tall + 36
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="13">'
+            f'<rect width="100%" height="100%" fill="white"/><text x="12" y="26" font-size="17">{escape(title)}</text>' + "".join(parts) + "</svg>\n")

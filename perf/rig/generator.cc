@@ -42,8 +42,12 @@ bool put_rcpt(char* out, random_source& random, const plan& p, std::uint64_t lis
     const std::uint64_t drawn = random.next();
     const bool listed = (drawn & 0xffffffffU) < listed_below;
     std::memcpy(out, rcpt_begin.data(), rcpt_begin.size());
-    put_local(listed ? (drawn >> 32U) % p.listed : drawn >> 16U, listed, out + rcpt_begin.size());
+    const std::uint64_t number = listed ? (drawn >> 32U) % p.listed : drawn >> 16U;
+    put_local(number, listed, out + rcpt_begin.size());
     std::memcpy(out + rcpt_begin.size() + local_size, rcpt_end.data(), rcpt_end.size());
+    if (p.domains > 1) {
+        put_domain(number % p.domains, out + rcpt_begin.size() + local_size + 1);
+    }
     return listed;
 }
 

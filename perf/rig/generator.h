@@ -39,6 +39,7 @@ struct plan {
     std::uint32_t pipeline = 1;    ///< at most 64
     double listed_share = 0.1;     ///< of the RCPTs: addresses that are on the list
     std::uint64_t listed = 0;      ///< addresses that are on the list: numbers below this
+    std::uint32_t domains = 1;     ///< that they are in
     std::uint64_t seed = 1;
 };
 

@@ -153,7 +153,7 @@ public:
                 client, side.meter(), [&](const std::atomic<bool>& stop) { side.run(stop); }, [] { return true; });
             return std::nullopt;
         }
-        auto table = make_recipients(_options.recipients);
+        auto table = make_recipients(_options.recipients, _options.plan.domains);
         if (!table) {
             return table.error();
         }
@@ -369,6 +369,7 @@ int read_options(int argc, char** argv, options& o) {
     app.add_option("--listed-share", o.plan.listed_share, "of the RCPTs: to addresses on the list")
         ->check(CLI::Range(0.0, 1.0));
     app.add_option("--recipients", o.recipients, "addresses on the list");
+    app.add_option("--domains", o.plan.domains, "that the addresses are in")->check(CLI::Range(1, 1'000'000));
     app.add_option("--seed", o.plan.seed, "of the addresses and the order of connections");
     app.add_option("--seconds", o.seconds, "of each window");
     app.add_option("--windows", o.windows, "measured one after the other");

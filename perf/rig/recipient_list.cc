@@ -40,24 +40,29 @@ private:
 
 }  // namespace
 
-tl::expected<std::unique_ptr<const snapshot>, std::string> make_recipients(std::uint64_t count) {
+tl::expected<std::unique_ptr<const snapshot>, std::string> make_recipients(std::uint64_t count, std::uint32_t domains) {
     const scratch_folder folder;
     if (!folder.made()) {
         return tl::unexpected(std::string("no folder in /tmp for the table: ") + std::strerror(errno));
     }
     domain_section section;
-    domain_settings only;
-    only.id = only.target = 1;
-    only.name = rig::domain;
-    only.mode = mode::enforce;
-    section.domains.push_back(only);
+    for (std::uint32_t i = 0; i < domains; ++i) {
+        domain_settings one;
+        one.id = one.target = i + 1;
+        one.name = rig::domain;
+        put_domain(i, one.name.data());
+        one.mode = mode::enforce;
+        section.domains.push_back(std::move(one));
+    }
     const auto built = build_base(folder.file(), 1, section, [&](const auto& sink) {
         std::string text(local_size, ' ');
         text += '@';
         text += rig::domain;
         for (std::uint64_t i = 0; i < count; ++i) {
+            const auto its_domain = static_cast<std::uint32_t>(i % domains);
             put_local(i, true, text.data());
-            sink(listed_address{.text = text, .domain = 1});
+            put_domain(its_domain, text.data() + local_size + 1);
+            sink(listed_address{.text = text, .domain = its_domain + 1});
         }
     });
     if (!built) {

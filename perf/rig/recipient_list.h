@@ -11,8 +11,9 @@
 
 namespace postern::perf::rig {
 
-/// One domain in `enforce` without a mail server, so that a listed recipient is answered with 451 at once; `count`
-/// listed addresses.
-tl::expected<std::unique_ptr<const recipients::snapshot>, std::string> make_recipients(std::uint64_t count);
+/// `domains` domains in `enforce` without a mail server, so that a listed recipient is answered with 451 at once;
+/// `count` listed addresses, in each domain as many.
+tl::expected<std::unique_ptr<const recipients::snapshot>, std::string> make_recipients(std::uint64_t count,
+                                                                                       std::uint32_t domains);
 
 }  // namespace postern::perf::rig

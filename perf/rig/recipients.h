@@ -1,5 +1,6 @@
 // The addresses of the in-process generator: made from numbers, so that neither end keeps a list. All are 25 octets in
-// `example.com`; those on the list have a dot, strangers have none.
+// `example.com` or, where there are many domains, in the one of the number's remainder; those on the list have a dot,
+// strangers have none.
 #pragma once
 
 #include <array>
@@ -37,6 +38,15 @@ inline void put_local(std::uint64_t number, bool listed, char* out) noexcept {
     std::memcpy(out, &first, 8);
     out[8] = listed ? '.' : 'q';
     std::memcpy(out + 9, &rest, 4);
+}
+
+/// Puts the name of a domain down: the first is `example.com`, the others are as long.
+inline void put_domain(std::uint64_t number, char* out) noexcept {
+    std::memcpy(out, domain.data(), domain.size());
+    if (number != 0) {
+        const std::uint64_t letters = eight_letters(number & 0xffffffffU);  // to p: never "example"
+        std::memcpy(out, &letters, 7);
+    }
 }
 
 }  // namespace postern::perf::rig

@@ -366,14 +366,14 @@ def bench(binaries, *words):
 def test_the_runner_says_which_benchmarks_there_are(binaries):
     listed = bench(binaries)
     assert listed.returncode == 2
-    for name in ("table", "sockets", "swap", "dataplane", "peers"):
+    for name in ("table", "sockets", "swap", "dataplane", "peers", "scaling"):
         assert f"  {name} " in listed.stdout
     assert bench(binaries, "nothing").returncode == 2
     refused = bench(binaries, "sockets", "--quick", "--keep")
     assert refused.returncode == 2 and "too little to be kept" in refused.stderr
 
 
-@pytest.mark.parametrize("name", ["table", "sockets", "swap", "dataplane", "peers"])
+@pytest.mark.parametrize("name", ["table", "sockets", "swap", "dataplane", "peers", "scaling"])
 @pytest.mark.release
 def test_every_benchmark_runs_in_its_quick_size(binaries, tmp_path, name):
     done = bench(binaries, name, "--quick", "--out", tmp_path)

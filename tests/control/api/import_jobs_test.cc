@@ -95,7 +95,8 @@ protected:
     std::vector<std::string> listed() {
         const auto in = _store->read().value();
         std::vector<std::string> out;
-        for (const auto& each : directory::list_mailboxes(in, {}, {}).value().items) {
+        const auto page = directory::list_mailboxes(in, {}, {}).value();
+        for (const auto& each : page.items) {
             out.push_back(each.address);
         }
         return out;

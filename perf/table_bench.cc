@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "board/process/files.h"
+#include "perf/table/queries.h"
 #include "smtp/recipients/builder.h"
 #include "smtp/recipients/siphash.h"
 #include "smtp/recipients/snapshot.h"
@@ -27,39 +28,18 @@ namespace {
 
 using namespace postern;  // NOLINT: a program's own file
 using namespace postern::recipients;
+using perf::table::address_text;
+using perf::table::domain_name;
+using perf::table::scramble;
+using perf::table::text_of;
+using perf::table::view;
 
-constexpr std::string_view domain_name = "example.com";
-constexpr std::size_t local_octets = 13;
 constexpr std::size_t block = 256;  ///< lookups between two readings of the clock
 constexpr std::uint64_t overlay_changes = 1000;
 
 std::uint64_t false_rejects = 0;
 std::uint64_t false_accepts = 0;
 std::uint64_t strangers = 0;
-
-/// A bijection, so that different numbers give different addresses.
-std::uint64_t scramble(std::uint64_t x) noexcept {
-    x = (x ^ (x >> 30U)) * 0xBF58476D1CE4E5B9U;
-    x = (x ^ (x >> 27U)) * 0x94D049BB133111EBU;
-    return x ^ (x >> 31U);
-}
-
-using address_text = std::array<char, local_octets + 1 + domain_name.size()>;
-
-address_text text_of(std::uint64_t number) noexcept {
-    constexpr std::string_view digits = "abcdefghijklmnopqrstuvwxyz234567";
-    address_text text;  // NOLINT: filled below
-    std::uint64_t rest = scramble(number);
-    for (std::size_t i = 0; i < local_octets; ++i, rest >>= 5U) {
-        text[i] = digits[rest & 31U];
-    }
-    text[local_octets] = '@';
-    domain_name.copy(text.data() + local_octets + 1, domain_name.size());
-    return text;
-}
-std::string_view view(const address_text& text) noexcept {
-    return {text.data(), text.size()};
-}
 
 domain_section one_domain() {
     domain_section section;

@@ -1,8 +1,7 @@
 // cmph, minimal perfect hashes: its BDZ, which is its quickest to ask, over the low half of digests, and fingerprints
-// beside it. Two passes over a batch: numbers first, each slot prefetched, then fingerprints.
+// beside it.
 #include <cmph.h>
 
-#include <array>
 #include <vector>
 
 #include "perf/table/print_slots.h"
@@ -14,10 +13,7 @@ namespace {
 class cmph_table final : public subject {
 public:
     explicit cmph_table(const options& with) : _slots(with.keys, with.huge_pages) {
-        std::vector<std::uint64_t> lows(with.keys);
-        for (std::uint64_t i = 0; i < with.keys; ++i) {
-            lows[i] = digest_of(view(text_of(i))).low;
-        }
+        std::vector<std::uint64_t> lows = low_halves(with.keys);
         cmph_io_adapter_t* const source = cmph_io_struct_vector_adapter(
             lows.data(), sizeof(std::uint64_t), 0, key_octets, static_cast<cmph_uint32>(with.keys));
         cmph_config_t* const shape = cmph_config_new(source);
@@ -33,25 +29,11 @@ public:
         if (_packed.empty()) {
             throw failure("cmph cannot make a function of the keys");
         }
-        for (std::uint64_t i = 0; i < with.keys; ++i) {
-            const digest of = digest_of(view(text_of(i)));
-            _slots.set(number_of(of), of);
-        }
+        fill(_slots, with.keys, [this](const digest& of) { return number_of(of); });
     }
 
     void ask(const query_block& block, std::size_t batch, bool* answers) override {
-        std::array<digest, 64> digests;
-        std::array<std::uint64_t, 64> numbers;  // NOLINT: filled up to the batch
-        for (std::size_t begin = 0; begin < block.size; begin += batch) {
-            for (std::size_t i = 0; i < batch; ++i) {
-                digests[i] = digest_of(block.texts[begin + i]);
-                numbers[i] = number_of(digests[i]);
-                _slots.prefetch(numbers[i]);
-            }
-            for (std::size_t i = 0; i < batch; ++i) {
-                answers[begin + i] = _slots.has(numbers[i], digests[i]);
-            }
-        }
+        ask_by_number(_slots, block, batch, answers, [this](const digest& of) { return number_of(of); });
     }
     std::uint64_t octets() const override { return _packed.size() + _slots.octets(); }
     double false_accepts() const override { return print_slots::false_accepts; }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rte_mempool.h>
 
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <random>
@@ -223,6 +224,43 @@ wire::tamper_rule<wire::crossing> rule(bool from_near, std::uint8_t flags, unsig
             times,
             does,
             {}};
+}
+
+TEST(framing, has_a_short_way_for_plain_replies_that_writes_what_the_long_way_does) {
+    ASSERT_TRUE(ports::all().server && ports::all().near);
+    queue out = ports::all().server->queue_at(0);
+    queue in = ports::all().near->queue_at(0);
+    framing frames(out);
+    const net::interface interface(network_of(servers, 0x01), frames, shard::instant{});
+    frames.use(interface);
+    out.flush();
+    while (!in.receive().empty()) {
+        in.release();  // what the interface says of itself
+    }
+    std::mt19937 random(11);
+    const shard::endpoint local{servers, smtp};
+    for (std::size_t size = 1; size <= 1400; size += size < 70 ? 1 : 133) {
+        std::string text(size, '\0');
+        std::generate(text.begin(), text.end(), [&] { return static_cast<char>(size % 3 == 0 ? 0xff : random()); });
+        const shard::endpoint peer{clients, static_cast<std::uint16_t>(random())};
+        const tcp::plain_reply reply{.local = local,
+                                     .peer = peer,
+                                     .seq = static_cast<std::uint32_t>(random()),
+                                     .ack = static_cast<std::uint32_t>(random()),
+                                     .window = static_cast<std::uint16_t>(random()),
+                                     .has_timestamps = size % 5 != 0,
+                                     .timestamp = static_cast<std::uint32_t>(random()),
+                                     .timestamp_echo = static_cast<std::uint32_t>(random()),
+                                     .payload = text,
+                                     .link = 0x02'00'00'00'00'09};
+        ASSERT_TRUE(frames.send_reply(reply));
+        ASSERT_TRUE(frames.tcp::segment_sink::send_reply(reply));
+        out.flush();
+        const auto both = in.receive();
+        ASSERT_EQ(both.size(), 2U);
+        EXPECT_TRUE(std::ranges::equal(both[0].octets, both[1].octets)) << size << " octets";
+        in.release();
+    }
 }
 
 TEST_F(ring_test, a_good_wire) {

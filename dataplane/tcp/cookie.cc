@@ -46,7 +46,7 @@ std::uint32_t count_at(shard::instant now) noexcept {
 std::uint64_t hash_of(const shard::siphash_key& key, const shard::endpoint& peer,
                       const shard::endpoint& local) noexcept {
     const words w = words_of(peer, local);
-    if (net::is_ipv4(peer.address)) {
+    if (net::is_ipv4(peer.address)) {  // and so is the other end: net takes no mapped address over IPv6
         // Two words say all of it, and the hash knows how many there were. Each address is the upper half of its word.
         static_assert(std::endian::native == std::endian::little);
         return shard::siphash13(key, w.peer_low >> 32 | (w.local_low >> 32 << 32), w.ports);

@@ -10,7 +10,6 @@ constexpr shard::instant announce_interval = seconds(2);  // ANNOUNCE_INTERVAL
 constexpr shard::instant defend_interval = seconds(10);   // DEFEND_INTERVAL
 constexpr shard::instant retransmission = seconds(1);     // RFC 4861 10: RETRANS_TIMER
 constexpr unsigned mld_reports = 2;                       // RFC 3810 9.14.1: robustness
-constexpr std::uint8_t hop_limit = 64;
 constexpr std::uint8_t link_only = 255;
 
 }  // namespace
@@ -357,7 +356,7 @@ interface::verdict interface::echo(const ip_packet& packet, const mac_address& f
     writer frame(_scratch);
     const bool v4 = is_ipv4(packet.to);
     write_ethernet(frame, from, _settings.mac, _settings.vlan, v4 ? ether_type::ipv4 : ether_type::ipv6);
-    write_ip(frame, packet.to, packet.from, packet.protocol, hop_limit, size);
+    write_ip(frame, packet.to, packet.from, packet.protocol, own_hop_limit, size);
     const std::uint8_t type = v4 ? icmp_type::echo_reply : icmpv6_type::echo_reply;
     write_icmp(frame, packet.to, packet.from, {type, 0, message.rest, message.body});
     _sink.send(frame.from(0));

@@ -11,8 +11,6 @@ namespace {
 constexpr std::size_t ipv4_header = 20;
 constexpr std::size_t ipv6_header = 40;
 constexpr std::uint16_t fragment_bits = 0x3fff;  // more fragments, offset
-constexpr std::uint16_t do_not_fragment = 0x4000;
-constexpr std::uint8_t hop_limit = 64;
 
 void put_link(std::uint8_t* at, std::uint64_t link) noexcept {
     write16(at, static_cast<std::uint16_t>(link >> 32U));
@@ -152,16 +150,16 @@ std::size_t interface::write_headers(std::span<std::uint8_t> out, const ip_addre
         write32(ip, 6U << 28U);
         write16(ip + 4, static_cast<std::uint16_t>(payload));
         ip[6] = protocol;
-        ip[7] = hop_limit;
+        ip[7] = own_hop_limit;
         std::memcpy(ip + 8, from.data(), from.size());
         std::memcpy(ip + 24, to.data(), to.size());
         return size;
     }
     // DF and identification 0: RFC 6864 4.1, an atomic datagram.
-    write16(ip, 0x4500);
+    write16(ip, ipv4_first_word);
     write16(ip + 2, static_cast<std::uint16_t>(ipv4_header + payload));
     write32(ip + 4, do_not_fragment);
-    ip[8] = hop_limit;
+    ip[8] = own_hop_limit;
     ip[9] = protocol;
     write16(ip + 10, 0);
     std::memcpy(ip + 12, from.data() + 12, 4);
@@ -169,8 +167,8 @@ std::size_t interface::write_headers(std::span<std::uint8_t> out, const ip_addre
     if (ip_checksum) {
         checksum_sum sum;
         sum.add32(read32(from.data() + 12)).add32(read32(to.data() + 12));
-        sum.add16(0x4500).add16(static_cast<std::uint16_t>(ipv4_header + payload)).add32(do_not_fragment);
-        sum.add16(static_cast<std::uint16_t>(hop_limit << 8U | protocol));
+        sum.add16(ipv4_first_word).add16(static_cast<std::uint16_t>(ipv4_header + payload)).add32(do_not_fragment);
+        sum.add16(static_cast<std::uint16_t>(own_hop_limit << 8U | protocol));
         write16(ip + 10, sum.complement());
     }
     return size;

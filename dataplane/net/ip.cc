@@ -8,7 +8,6 @@ namespace {
 constexpr std::size_t ipv4_least = 20;
 constexpr std::size_t ipv6_header = 40;
 constexpr std::uint16_t more_fragments = 0x2000;
-constexpr std::uint16_t do_not_fragment = 0x4000;
 constexpr std::uint16_t offset_mask = 0x1fff;
 
 ip_address mapped(const std::uint8_t* at) noexcept {
@@ -209,7 +208,7 @@ void write_ip(writer& out, const ip_address& from, const ip_address& to, std::ui
     }
     std::array<std::uint8_t, ipv4_least> header;  // NOLINT: filled below
     writer in(header);
-    in.put8(0x45).put8(0).put16(static_cast<std::uint16_t>(ipv4_least + payload));
+    in.put16(ipv4_first_word).put16(static_cast<std::uint16_t>(ipv4_least + payload));
     in.put16(0).put16(do_not_fragment).put8(hop_limit).put8(protocol).put16(0);
     in.put(octets(from).subspan(12)).put(octets(to).subspan(12));
     if (with_checksum) {

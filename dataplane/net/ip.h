@@ -22,6 +22,11 @@ inline constexpr std::uint8_t udp = 17;
 inline constexpr std::uint8_t icmpv6 = 58;
 }  // namespace protocol
 
+// Of what we send.
+inline constexpr std::uint16_t ipv4_first_word = 0x4500;  ///< version 4, 20 octets of header, no service class
+inline constexpr std::uint16_t do_not_fragment = 0x4000;  ///< with identification 0: RFC 6864 4.1
+inline constexpr std::uint8_t own_hop_limit = 64;
+
 /// Who answers for the IPv4 header's checksum of a packet that arrived.
 enum class checked : std::uint8_t {
     no,   ///< unknown, or bad by the word of the NIC: verified here

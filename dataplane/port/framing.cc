@@ -14,9 +14,6 @@ constexpr std::size_t ip_at = 14;
 constexpr std::size_t tcp_at = 34;
 constexpr std::size_t timestamps_at = 54;
 constexpr std::size_t payload_at = 66;
-constexpr std::uint64_t ipv4_version_and_size = 0x4500;
-constexpr std::uint64_t do_not_fragment = 0x4000;  // with identification 0: RFC 6864 4.1
-constexpr std::uint64_t time_to_live = 64;
 constexpr std::uint32_t timestamps_head = 0x0101080a;
 constexpr std::uint32_t offset_and_flags = 0x8000 | tcp::flag::ack | tcp::flag::psh;
 
@@ -72,10 +69,10 @@ bool framing::send_reply(const tcp::plain_reply& r) noexcept {
     const std::uint64_t ports = std::uint64_t{r.local.port} << 16U | r.peer.port;
     const std::uint64_t packet_size = size - ip_at;
     const std::uint64_t segment_size = size - tcp_at;
-    constexpr std::uint64_t ttl_and_protocol = time_to_live << 8U | net::protocol::tcp;
+    constexpr std::uint64_t ttl_and_protocol = std::uint64_t{net::own_hop_limit} << 8U | net::protocol::tcp;
 
     net::checksum_sum ip;
-    ip.add64(ends).add64(ipv4_version_and_size + packet_size + do_not_fragment + ttl_and_protocol);
+    ip.add64(ends).add64(net::ipv4_first_word + packet_size + net::do_not_fragment + ttl_and_protocol);
     net::checksum_sum tcp;
     tcp.add64(ends).add64(net::protocol::tcp + segment_size + ports + offset_and_flags + r.window);
     tcp.add64(std::uint64_t{r.seq} + r.ack + timestamps_head + r.timestamp + r.timestamp_echo);
@@ -83,8 +80,8 @@ bool framing::send_reply(const tcp::plain_reply& r) noexcept {
     std::uint8_t* const at = room.data();
     tcp.add_copy(at + payload_at, r.payload.data(), r.payload.size());
     store64(at, r.link << 16U | own >> 32U);
-    store64(at + 8, own << 32U | std::uint64_t{net::ether_type::ipv4} << 16U | ipv4_version_and_size);
-    store64(at + 16, packet_size << 48U | do_not_fragment << 16U | ttl_and_protocol);
+    store64(at + 8, own << 32U | std::uint64_t{net::ether_type::ipv4} << 16U | net::ipv4_first_word);
+    store64(at + 16, packet_size << 48U | std::uint64_t{net::do_not_fragment} << 16U | ttl_and_protocol);
     store64(at + 24, std::uint64_t{ip.complement()} << 48U | ends >> 16U);
     store64(at + 32, ends << 48U | ports << 16U | r.seq >> 16U);
     store64(at + 40, std::uint64_t{r.seq} << 48U | std::uint64_t{r.ack} << 16U | offset_and_flags);

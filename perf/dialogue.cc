@@ -75,6 +75,9 @@ void dialogue::received(std::string_view octets, std::uint64_t now) {
         line(text, now);
         _partial.clear();
     }
+    if (_state == state::securing && !octets.empty()) {
+        fail("octets in the clear after the answer to STARTTLS: '" + printable(octets) + "'");  // RFC 3207 6
+    }
     if (!octets.empty() && _state == state::done) {
         _context->tally.count(_context->tally.wrong, "octets after the answer to QUIT: '" + printable(octets) + "'");
     }
@@ -88,8 +91,9 @@ void dialogue::line(std::string_view text, std::uint64_t now) {
     }
     const bool last = text.size() == 3 || text[3] == ' ';
     const bool of_ehlo = _greeted && _answered < _sent.size() && _sent[_answered].step == step::ehlo;
-    if (of_ehlo && text.size() > 4 && starts_with_keyword(text.substr(4), "PIPELINING")) {
-        _pipelining = true;
+    if (of_ehlo && text.size() > 4) {
+        _pipelining = _pipelining || starts_with_keyword(text.substr(4), "PIPELINING");
+        _starttls = _starttls || starts_with_keyword(text.substr(4), "STARTTLS");
     }
     if (last) {
         _lines = 0;
@@ -116,9 +120,13 @@ void dialogue::reply(std::string_view text, std::uint64_t now) {
     tally& counts = _context->tally;
     switch (asked.step) {
         case step::ehlo:
-            check(expected_reply::ehlo, text, &asked);
-            if (_context->plan.depth > 1 && !_pipelining) {
-                fail("the server does not announce PIPELINING; use --pipeline 1");
+            ehlo_reply(asked, text);
+            break;
+        case step::starttls:
+            check(expected_reply::starttls, text, &asked);
+            if (_state == state::talking) {
+                _state = state::securing;
+                _shaking_since = now;
             }
             break;
         case step::mail:
@@ -151,6 +159,32 @@ void dialogue::reply(std::string_view text, std::uint64_t now) {
             }
             break;
     }
+}
+
+void dialogue::ehlo_reply(const command& asked, std::string_view text) {
+    check(expected_reply::ehlo, text, &asked);
+    if (_protection == protection::wanted) {
+        if (!_starttls) {
+            fail("the server does not announce STARTTLS; use --tls-share 0");
+        }
+    } else if (_context->plan.depth > 1 && !_pipelining) {
+        fail("the server does not announce PIPELINING; use --pipeline 1");
+    }
+}
+
+void dialogue::secured(std::uint64_t now) {
+    tally& counts = _context->tally;
+    ++counts.handshakes;
+    counts.handshake_latency.add(now - _shaking_since);
+    _protection = protection::secured;
+    _state = state::talking;
+    _pipelining = false;  // what was said in the clear counts no longer (RFC 3207 4.2)
+    _at = step::ehlo;
+}
+
+void dialogue::handshake_failed(std::string_view why) {
+    _context->tally.count(_context->tally.handshake_errors, "no TLS: " + printable(why));
+    _state = state::failed;
 }
 
 void dialogue::rcpt_reply(const command& asked, std::string_view text, std::uint64_t now) {
@@ -206,7 +240,7 @@ void dialogue::check(expected_reply what, std::string_view text, const command* 
 }
 
 void dialogue::fail(std::string words) {
-    if (_state != state::talking) {
+    if (over()) {
         return;
     }
     _context->tally.count(_context->tally.wrong, std::move(words));
@@ -214,28 +248,36 @@ void dialogue::fail(std::string words) {
 }
 
 void dialogue::lost(std::string_view why) {
-    if (_state == state::talking) {
-        _context->tally.count(
-            _context->tally.dropped,
-            "connection lost (" + std::string(why) + ") " +
-                (_answered < _sent.size() ? "at " + words_of(_sent[_answered]) : std::string("while idle")));
+    if (!over()) {
+        const std::string at = where();
+        _context->tally.count(_context->tally.dropped, "connection lost (" + std::string(why) + ") " +
+                                                           (at.empty() ? std::string("while idle") : "at " + at));
         _state = state::failed;
     }
 }
 
 void dialogue::timed_out() {
-    if (_state == state::talking) {
-        _context->tally.count(
-            _context->tally.timeouts,
-            "no reply in time to " + (_answered < _sent.size() ? words_of(_sent[_answered]) : std::string("connect")));
+    if (!over()) {
+        const std::string at = where();
+        _context->tally.count(_context->tally.timeouts, "no reply in time to " + (at.empty() ? "connect" : at));
         _state = state::failed;
     }
+}
+
+/// What waits for the server; nothing if no command does.
+std::string dialogue::where() const {
+    if (_state == state::securing) {
+        return "the TLS handshake";
+    }
+    return _answered < _sent.size() ? words_of(_sent[_answered]) : std::string();
 }
 
 std::string dialogue::words_of(const command& asked) const {
     switch (asked.step) {
         case step::ehlo:
             return "EHLO";
+        case step::starttls:
+            return "STARTTLS";
         case step::mail:
             return "MAIL";
         case step::rcpt:
@@ -255,7 +297,7 @@ std::string dialogue::words_of(const command& asked) const {
 bool dialogue::next_counts() const noexcept {
     switch (_context->plan.exchange) {
         case exchange::recipients:
-            return _at == step::rcpt || (_at != step::ehlo && _context->plan.depth > 1);
+            return _at == step::rcpt || (_at != step::ehlo && _at != step::starttls && _context->plan.depth > 1);
         case exchange::messages:
             return _at == step::mail;
         case exchange::sessions:
@@ -280,8 +322,10 @@ std::size_t dialogue::next_segment(std::string& out, moment at, std::size_t rcpt
         }
         asked += what == step::rcpt ? 1U : 0U;
         put(what, out, at);
-        // EHLO, DATA and QUIT end a group (RFC 2920 3.1); what follows DATA depends on its answer.
-        if (to_do.depth == 1 || what == step::ehlo || what == step::data || what == step::body || what == step::quit) {
+        // EHLO, STARTTLS, DATA and QUIT end a group (RFC 2920 3.1, RFC 3207 4); what follows DATA depends on its
+        // answer.
+        if (to_do.depth == 1 || what == step::ehlo || what == step::starttls || what == step::data ||
+            what == step::body || what == step::quit) {
             break;
         }
     }
@@ -295,8 +339,11 @@ void dialogue::put(step what, std::string& out, moment at) {
         case step::ehlo:
             out += "EHLO ";
             out += to_do.helo;
-            _at = step::mail;
+            _at = _protection == protection::wanted ? step::starttls : step::mail;
             break;
+        case step::starttls:
+            out += "STARTTLS";
+            break;  // TLS decides what follows
         case step::mail:
             out += "MAIL FROM:<";
             out += to_do.sender;

@@ -3,7 +3,8 @@
 // The transport calls `received` with what came and, whenever `ready`, `next_segment` for what is to be sent; time is
 // an argument. Commands of one segment are sent together and all their replies awaited (closed loop). A wrong answer to
 // a RCPT is counted and the session goes on; any other wrong answer ends the session, because what follows would be
-// noise. RFC 5321 3 and 4.2, RFC 2920.
+// noise. After the answer to STARTTLS the transport shakes hands and calls `secured`; what follows is the same inside
+// TLS (RFC 3207). RFC 5321 3 and 4.2, RFC 2920.
 #pragma once
 
 #include <cstddef>
@@ -31,6 +32,7 @@ struct plan {
     perf::exchange exchange = exchange::recipients;
     std::size_t depth = 1;              ///< RCPTs in a segment; 1: every command by itself
     std::size_t per_transaction = 100;  ///< RCPTs between two MAILs
+    double tls_share = 0;               ///< of the connections: those that ask for TLS
     std::string helo = "load.invalid";
     std::string sender;  ///< without the brackets; empty: the null sender
     std::string body;    ///< header and body with CRLF, dot-stuffed, without the final dot
@@ -63,15 +65,22 @@ public:
 
     enum class state : std::uint8_t {
         talking,
-        done,    ///< 221 came: close
-        failed,  ///< a wrong answer was counted: close
+        securing,  ///< STARTTLS was answered with 220: the TLS handshake is to be made
+        done,      ///< 221 came: close
+        failed,    ///< a wrong answer was counted: close
     };
 
-    /// `now`: when the connection was begun or due (ns), the start of the session's latency.
-    dialogue(thread_context& context, std::uint64_t now) noexcept : _context(&context), _began(now) {}
+    /// `now`: when the connection was begun or due (ns), the start of the session's latency. `tls`: it asks for TLS.
+    dialogue(thread_context& context, std::uint64_t now, bool tls = false) noexcept
+        : _context(&context), _began(now), _protection(tls ? protection::wanted : protection::none) {}
 
-    /// Octets of the server. Counts and checks the replies in them.
+    /// Octets of the server, after `secured` those inside TLS. Counts and checks the replies in them.
     void received(std::string_view octets, std::uint64_t now);
+
+    /// The TLS handshake is made. Precondition: securing.
+    void secured(std::uint64_t now);
+    /// There will be no TLS. Precondition: securing.
+    void handshake_failed(std::string_view why);
 
     /// Every command was answered (and the greeting has come): `next_segment` may be called.
     bool ready() const noexcept { return _state == state::talking && _greeted && _answered == _sent.size(); }
@@ -91,7 +100,8 @@ public:
     bool between_transactions() const noexcept { return _at == step::mail; }
 
 private:
-    enum class step : std::uint8_t { ehlo, mail, rcpt, data, body, rset, quit };
+    enum class step : std::uint8_t { ehlo, starttls, mail, rcpt, data, body, rset, quit };
+    enum class protection : std::uint8_t { none, wanted, secured };
 
     struct command {
         dialogue::step step = step::ehlo;
@@ -102,24 +112,30 @@ private:
     void line(std::string_view text, std::uint64_t now);
     void reply(std::string_view text, std::uint64_t now);
     void rcpt_reply(const command& asked, std::string_view text, std::uint64_t now);
+    void ehlo_reply(const command& asked, std::string_view text);
     void check(expected_reply what, std::string_view text, const command* asked);
     void fail(std::string words);
     std::string words_of(const command& asked) const;
+    std::string where() const;
+    bool over() const noexcept { return _state == state::done || _state == state::failed; }
     void put(step what, std::string& out, moment at);
 
     thread_context* _context;
     std::uint64_t _began;
-    std::string _partial;        ///< a line of the server's that is not whole yet
-    std::size_t _lines = 0;      ///< lines so far of a reply of several
-    int _code = 0;               ///< their code
-    std::vector<command> _sent;  ///< of the segment in flight
-    std::size_t _answered = 0;   ///< of them
+    std::uint64_t _shaking_since = 0;  ///< when STARTTLS was answered
+    std::string _partial;              ///< a line of the server's that is not whole yet
+    std::size_t _lines = 0;            ///< lines so far of a reply of several
+    int _code = 0;                     ///< their code
+    std::vector<command> _sent;        ///< of the segment in flight
+    std::size_t _answered = 0;         ///< of them
     std::size_t _in_transaction = 0;
     std::size_t _accepted = 0;  ///< recipients of this transaction
     step _at = step::ehlo;      ///< what is sent next
     state _state = state::talking;
     bool _greeted = false;
     bool _pipelining = false;
+    bool _starttls = false;  ///< announced
+    protection _protection;
 };
 
 }  // namespace postern::perf

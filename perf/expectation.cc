@@ -7,7 +7,7 @@ namespace postern::perf {
 namespace {
 
 constexpr std::array<std::string_view, expectations::kinds> names = {
-    "greeting", "ehlo", "mail", "valid", "stranger", "data", "data-refused", "message", "rset", "quit",
+    "greeting", "ehlo", "starttls", "mail", "valid", "stranger", "data", "data-refused", "message", "rset", "quit",
 };
 
 bool is_digit(char c) noexcept {
@@ -21,7 +21,8 @@ bool begins_with(std::string_view reply, std::string_view prefix) noexcept {
 }  // namespace
 
 expectations::expectations()
-    : _prefixes{{{"220"}, {"250"}, {"250"}, {"250"}, {"550"}, {"354"}, {"554", "503"}, {"250"}, {"250"}, {"221"}}} {}
+    : _prefixes{
+          {{"220"}, {"250"}, {"220"}, {"250"}, {"250"}, {"550"}, {"354"}, {"554", "503"}, {"250"}, {"250"}, {"221"}}} {}
 
 tl::expected<void, std::string> expectations::set(std::string_view rule) {
     const std::size_t sign = rule.find('=');

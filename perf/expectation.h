@@ -15,6 +15,7 @@ namespace postern::perf {
 enum class expected_reply : std::uint8_t {
     greeting,
     ehlo,
+    starttls,
     mail,
     valid,         ///< RCPT of a listed address
     stranger,      ///< RCPT of an address that is not listed
@@ -27,7 +28,7 @@ enum class expected_reply : std::uint8_t {
 
 class expectations {
 public:
-    static constexpr std::size_t kinds = 10;
+    static constexpr std::size_t kinds = 11;
 
     /// The replies of a server that has the list and refuses strangers for good.
     expectations();

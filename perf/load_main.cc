@@ -35,7 +35,7 @@ std::vector<std::unique_ptr<perf::worker>> make_workers(const perf::options& mad
         }
         part.per_second = made.rate / static_cast<double>(made.threads);
         part.open_loop = made.open_loop;
-        part.first_source = static_cast<std::uint32_t>(first);
+        part.first = static_cast<std::uint32_t>(first);
         part.seed = made.seed * 1'000'003U + i;
         first += part.connections;
         workers.push_back(std::make_unique<perf::worker>(made.plan, made.target, part, made.bounds,

@@ -207,6 +207,9 @@ std::optional<options> read_options(int argc, char** argv, int& exit_status) {
     app.add_option("--pipeline", to_do.depth, "RCPTs sent in one segment; 1: one command at a time")
         ->check(CLI::Range(1, 1000));
     app.add_option("--per-transaction", to_do.per_transaction, "RCPTs between two MAILs")->check(CLI::Range(1, 100000));
+    app.add_option("--tls-share", to_do.tls_share,
+                   "Share of the connections that say STARTTLS and go on inside TLS, 0 to 1")
+        ->check(CLI::Range(0.0, 1.0));
     app.add_flag("--churn", said.churn, "A connection for each recipient: EHLO, MAIL, RCPT, QUIT");
     app.add_flag("--messages", said.messages,
                  "Deliver whole messages, --per-transaction recipients each (1 unless given)");

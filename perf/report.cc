@@ -107,6 +107,7 @@ std::string text_report(const options& made, const findings& found) {
     if (made.plan.exchange == exchange::sessions) {
         put_latency(out, "session latency", all.session_latency);
     }
+    put_latency(out, "TLS handshake", all.handshake_latency);
     if (found.overdue != 0) {
         put(out,
             "%-16s %llu RCPTs were due and not sent when the load ended: the server or the connections are too few\n",
@@ -118,9 +119,17 @@ std::string text_report(const options& made, const findings& found) {
             put(out, " %zu: %llu ", code, static_cast<unsigned long long>(all.replies[code]));
         }
     }
-    put(out, "\n%-16s wrong %llu, connections dropped %llu, timeouts %llu, connect errors %llu\n", "failures",
+    if (made.plan.tls_share > 0) {
+        put(out, "\n%-16s %llu handshakes in %llu connections", "TLS", static_cast<unsigned long long>(all.handshakes),
+            static_cast<unsigned long long>(all.connections));
+    }
+    put(out, "\n%-16s wrong %llu, connections dropped %llu, timeouts %llu, connect errors %llu", "failures",
         static_cast<unsigned long long>(all.wrong), static_cast<unsigned long long>(all.dropped),
         static_cast<unsigned long long>(all.timeouts), static_cast<unsigned long long>(all.connect_errors));
+    if (made.plan.tls_share > 0) {
+        put(out, ", TLS handshakes %llu", static_cast<unsigned long long>(all.handshake_errors));
+    }
+    out += '\n';
     for (const auto& example : all.examples) {
         out += "  " + example + "\n";
     }
@@ -150,6 +159,7 @@ std::string json_report(const options& made, const findings& found) {
         {"connections", made.connections},
         {"threads", made.threads},
         {"pipeline", made.plan.depth},
+        {"tls_share", made.plan.tls_share},
         {"loop", made.open_loop ? "open" : "closed"},
         {"rate", made.rate},
         {"overdue", found.overdue},
@@ -170,10 +180,13 @@ std::string json_report(const options& made, const findings& found) {
         {"dropped", all.dropped},
         {"timeouts", all.timeouts},
         {"connect_errors", all.connect_errors},
+        {"handshakes", all.handshakes},
+        {"handshake_errors", all.handshake_errors},
         {"examples", boost::json::array(all.examples.begin(), all.examples.end())},
         {"latency_ns", latency(all.rcpt_latency)},
         {"message_latency_ns", latency(all.message_latency)},
         {"session_latency_ns", latency(all.session_latency)},
+        {"handshake_latency_ns", latency(all.handshake_latency)},
         {"each_second", each_second},
     };
     if (made.windows) {

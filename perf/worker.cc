@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <ctime>
 
@@ -34,11 +35,12 @@ std::uint64_t monotonic_ns() noexcept {
 }
 
 struct worker::connection {
-    connection(process::descriptor socket, thread_context& context, moment at, std::uint64_t its_tag)
-        : fd(std::move(socket)), talk(context, at.due), tag(its_tag), heard(at.now) {}
+    connection(process::descriptor socket, thread_context& context, moment at, bool secure, std::uint64_t its_tag)
+        : fd(std::move(socket)), talk(context, at.due, secure), tag(its_tag), heard(at.now) {}
 
     process::descriptor fd;
     dialogue talk;
+    std::unique_ptr<tls_client> tls;  ///< from the answer to STARTTLS on
     std::string out;
     std::size_t sent = 0;  ///< of `out`
     std::uint64_t tag;
@@ -59,11 +61,14 @@ worker::worker(const plan& to_do, const endpoint& target, const share& part, con
       _context{to_do, random_source(part.seed), _tally, nullptr, windows},
       _slots(part.connections),
       _buffer(buffer_octets),
-      _next_source(part.first_source),
+      _next_number(part.first),
       _units_left(part.units) {
     if (windows != nullptr) {
         _judge.emplace(*windows);
         _context.judge = &*_judge;
+    }
+    if (to_do.tls_share > 0) {
+        _tls.emplace();
     }
     _free.reserve(_slots.size());
     for (std::size_t slot = _slots.size(); slot-- > 0;) {
@@ -143,9 +148,10 @@ void worker::mark_phase(std::uint64_t now) {
         _tally.calm_latency = {};
         _tally.message_latency = {};
         _tally.session_latency = {};
+        _tally.handshake_latency = {};
     }
     if (!_stopping && (now - _started >= _limits.warmup_ns + _limits.duration_ns ||
-                       _stop_asked.load(std::memory_order_relaxed) || failures() >= _limits.failures)) {
+                       _stop_asked.load(std::memory_order_relaxed) || _tally.failures() >= _limits.failures)) {
         mark_second(now);  // the last one may be full
         begin_stop(now);
     }
@@ -177,7 +183,7 @@ void worker::mark_second(std::uint64_t now) {
     _live.rcpts.store(_tally.rcpts, std::memory_order_relaxed);
     _live.sessions.store(_tally.sessions, std::memory_order_relaxed);
     _live.messages.store(_tally.messages, std::memory_order_relaxed);
-    _live.failures.store(failures(), std::memory_order_relaxed);
+    _live.failures.store(_tally.failures(), std::memory_order_relaxed);
     _live.open.store(_open, std::memory_order_relaxed);
     if (now < _second_at || _stopping || !_warm) {
         return;
@@ -224,7 +230,7 @@ bool worker::open_one(std::uint64_t now) {
         ::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         sockaddr_in from{};
         from.sin_family = AF_INET;
-        from.sin_addr.s_addr = htonl(0x7f010001U + _next_source++ % _target.sources);
+        from.sin_addr.s_addr = htonl(0x7f010001U + static_cast<std::uint32_t>(_next_number % _target.sources));
         if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0) {
             error = errno;
         }
@@ -260,7 +266,8 @@ bool worker::open_one(std::uint64_t now) {
         _pace.take(1, now);
         --_units_left;
     }
-    _slots[slot] = std::make_unique<connection>(std::move(fd), _context, at, tag);
+    _slots[slot] = std::make_unique<connection>(std::move(fd), _context, at, next_has_tls(), tag);
+    ++_next_number;
     ++_open;
     ++_connecting;
     return true;
@@ -309,8 +316,25 @@ void worker::read(connection& from) {
         close(from, now);
         return;
     }
+    heard(from, {_buffer.data(), static_cast<std::size_t>(size)}, now);
+}
+
+/// Octets of the server came.
+void worker::heard(connection& from, std::string_view octets, std::uint64_t now) {
     from.heard = now;
-    from.talk.received({_buffer.data(), static_cast<std::size_t>(size)}, now);
+    if (from.tls == nullptr) {
+        from.talk.received(octets, now);
+        if (from.talk.now_in() == dialogue::state::securing) {
+            from.tls = std::make_unique<tls_client>(*_tls);
+            from.out.clear();
+            from.sent = 0;
+            from.tls->begin(from.out);
+            flush(from);
+            return;
+        }
+    } else if (!through_tls(from, octets, now)) {
+        return;
+    }
     if (from.talk.now_in() != dialogue::state::talking) {
         close(from, now);
         return;
@@ -324,6 +348,41 @@ void worker::read(connection& from) {
         from.waiting = true;
         _ready.push_back(from.tag);
     }
+}
+
+/// Octets of the server came in a connection with TLS; false if there is nothing more to do with it.
+bool worker::through_tls(connection& from, std::string_view octets, std::uint64_t now) {
+    const bool shaking = from.tls->now_in() == tls_client::state::handshake;
+    _plain.clear();
+    from.tls->received(octets, _plain, from.out);
+    if (shaking && from.tls->now_in() == tls_client::state::failed) {
+        from.talk.handshake_failed(from.tls->error());
+    } else if (shaking && from.tls->now_in() != tls_client::state::handshake) {
+        from.talk.secured(now);
+    }
+    if (!flush(from)) {
+        return false;
+    }
+    from.talk.received(_plain, now);
+    switch (from.tls->now_in()) {
+        case tls_client::state::handshake:
+            return false;
+        case tls_client::state::open:
+            break;
+        case tls_client::state::closed:
+            from.talk.lost("TLS closed by the server");
+            break;
+        case tls_client::state::failed:
+            from.talk.lost("TLS: " + from.tls->error());
+            break;
+    }
+    return true;
+}
+
+/// Every one so many connections has TLS: the share is met as closely as whole connections can.
+bool worker::next_has_tls() const noexcept {
+    const auto before = static_cast<double>(_next_number);
+    return std::floor((before + 1) * _plan.tls_share) > std::floor(before * _plan.tls_share);
 }
 
 /// Sends the next segment of a connection whose turn it is.
@@ -348,15 +407,18 @@ void worker::advance(connection& with, std::uint64_t now) {
             break;
     }
     rcpts = std::max<std::size_t>(rcpts, 1);
-    with.out.clear();
-    with.sent = 0;
     const bool counts = !stop && with.talk.next_counts();
     if (counts) {
         with.due = _pace.counts_from(now);
     }
     const bool of_message = _share.open_loop && _plan.exchange == exchange::messages;
     const std::uint64_t due = counts || of_message ? with.due : now;
-    const std::size_t asked = with.talk.next_segment(with.out, {now, due}, rcpts, stop);
+    _plain.clear();
+    std::string& text = with.tls != nullptr ? _plain : with.out;
+    const std::size_t asked = with.talk.next_segment(text, {now, due}, rcpts, stop);
+    if (with.tls != nullptr) {
+        with.tls->seal(_plain, with.out);
+    }
     if (_plan.exchange == exchange::recipients) {
         _units_left -= asked;
     }
@@ -386,6 +448,10 @@ bool worker::flush(connection& to) {
         to.sent += static_cast<std::size_t>(size);
     }
     to.blocked = to.sent < to.out.size();
+    if (!to.blocked) {
+        to.out.clear();
+        to.sent = 0;
+    }
     if (to.blocked != was_blocked) {
         epoll_event event{};
         event.events = to.blocked ? EPOLLIN | EPOLLOUT : EPOLLIN;

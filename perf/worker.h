@@ -18,6 +18,7 @@
 #include "perf/pace.h"
 #include "perf/swap_windows.h"
 #include "perf/tally.h"
+#include "perf/tls_client.h"
 
 namespace postern::perf {
 
@@ -37,7 +38,7 @@ struct share {
     std::uint64_t units = UINT64_MAX;  ///< RCPTs, sessions or messages, by the exchange
     double per_second = 0;             ///< RCPTs; 0: as fast as replies come
     bool open_loop = false;            ///< by a timetable (perf/pace.h); needs `per_second`
-    std::uint32_t first_source = 0;
+    std::uint32_t first = 0;           ///< the first connection's number among those of all threads
     std::uint64_t seed = 0;
 };
 
@@ -108,6 +109,9 @@ private:
     bool open_one(std::uint64_t now);
     void handle(connection& with, std::uint32_t events);
     void read(connection& from);
+    void heard(connection& from, std::string_view octets, std::uint64_t now);
+    bool through_tls(connection& from, std::string_view octets, std::uint64_t now);
+    bool next_has_tls() const noexcept;
     void advance(connection& with, std::uint64_t now);
     bool flush(connection& to);
     void run_ready(std::uint64_t now);
@@ -119,9 +123,6 @@ private:
     void begin_stop(std::uint64_t now);
     std::size_t wanted_open(std::uint64_t now) const noexcept;
     amount counts() const noexcept { return {_tally.rcpts, _tally.sessions, _tally.messages}; }
-    std::uint64_t failures() const noexcept {
-        return _tally.wrong + _tally.dropped + _tally.timeouts + _tally.connect_errors;
-    }
     std::uint64_t next_wakeup(std::uint64_t now) const noexcept;
 
     const plan& _plan;
@@ -139,10 +140,12 @@ private:
     std::vector<std::uint32_t> _free;
     std::deque<std::uint64_t> _ready;  ///< connections that may send, waiting for their turn: {serial, slot}
     std::vector<char> _buffer;
+    std::optional<tls_settings> _tls;
+    std::string _plain;  ///< of one connection at a time: what goes into TLS or came out of it
     std::string _fatal;
     std::size_t _open = 0;
     std::size_t _connecting = 0;
-    std::uint32_t _next_source = 0;
+    std::uint64_t _next_number;  ///< of a connection, among those of all threads
     std::uint32_t _next_serial = 0;
     std::uint64_t _units_left;
     perf::pace _pace;

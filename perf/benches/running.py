@@ -125,7 +125,7 @@ def load(binaries, target, *words, core=None, patience=None, inside=()):
 
 def faults(found):
     """What a load report has to complain of, as one sentence; empty if all was answered rightly."""
-    counts = {name: found[name] for name in ("wrong", "dropped", "timeouts", "connect_errors") if found[name]}
+    counts = {name: found[name] for name in ("wrong", "dropped", "timeouts", "connect_errors", "handshake_errors") if found[name]}
     if not counts:
         return ""
     return ", ".join(f"{name} {count}" for name, count in counts.items()) + ": " + "; ".join(found["examples"])

@@ -29,7 +29,7 @@ public:
     }
     dialogue& talk() {
         if (!_talk) {
-            _talk.emplace(context, 1000);
+            _talk.emplace(context, 1000, tls);
         }
         return *_talk;
     }
@@ -55,6 +55,7 @@ public:
     plan to_do;
     tally counts;
     thread_context context{to_do, random_source(1), counts};
+    bool tls = false;
     std::size_t asked = 0;
     std::uint64_t waited = 0;  ///< ns by which segments are sent later than they were due
 
@@ -206,6 +207,96 @@ TEST(dialogue, does_not_pipeline_to_a_server_that_does_not_offer_it) {
     shouting.say();
     shouting.hear("250-mx\r\n250 pipelining\r\n");
     EXPECT_TRUE(shouting.talk().ready());
+}
+
+constexpr std::string_view ehlo_reply_with_tls = "250-mx\r\n250-PIPELINING\r\n250 STARTTLS\r\n";
+
+/// Up to the answer to STARTTLS.
+void ask_for_tls(conversation& with) {
+    with.tls = true;
+    with.hear("220 mx\r\n");
+    EXPECT_EQ(with.say(), "EHLO load.invalid\r\n");
+    with.hear(ehlo_reply_with_tls);
+    EXPECT_FALSE(with.talk().next_counts());
+    EXPECT_EQ(with.say(), "STARTTLS\r\n");
+    with.hear("220 2.0.0 Ready\r\n");
+}
+
+TEST(dialogue, begins_anew_inside_tls) {
+    conversation with(exchange::recipients, 2);
+    ask_for_tls(with);
+    EXPECT_EQ(with.talk().now_in(), state::securing);
+    EXPECT_FALSE(with.talk().ready());
+    with.talk().secured(1000 + 500);
+    EXPECT_EQ(with.counts.handshakes, 1U);
+    EXPECT_EQ(with.counts.handshake_latency.most(), 500U - 30U);
+    EXPECT_EQ(with.say(), "EHLO load.invalid\r\n");
+    with.hear(ehlo_reply);
+    EXPECT_EQ(with.say(), "MAIL FROM:<>\r\nRCPT TO:<alice@example.com>\r\nRCPT TO:<alice@example.com>\r\n");
+    with.hear("250 a\r\n250 b\r\n550 c\r\n");
+    EXPECT_EQ(with.counts.wrong, 1U) << "replies are checked as in the clear";
+}
+
+TEST(dialogue, counts_only_what_is_announced_inside_tls) {
+    conversation with(exchange::recipients, 2);
+    ask_for_tls(with);
+    with.talk().secured(1000);
+    with.say();
+    with.hear("250 mx\r\n");
+    EXPECT_THAT(with.counts.examples.at(0), HasSubstr("PIPELINING"));
+}
+
+TEST(dialogue, asks_for_tls_only_where_it_is_announced) {
+    conversation with(exchange::recipients);
+    with.tls = true;
+    with.hear("220 mx\r\n");
+    with.say();
+    with.hear(ehlo_reply);
+    EXPECT_EQ(with.talk().now_in(), state::failed);
+    EXPECT_THAT(with.counts.examples.at(0), HasSubstr("does not announce STARTTLS"));
+
+    conversation unwilling(exchange::recipients);
+    unwilling.tls = true;
+    unwilling.hear("220 mx\r\n");
+    unwilling.say();
+    unwilling.hear(ehlo_reply_with_tls);
+    unwilling.say();
+    unwilling.hear("454 4.7.0 TLS not available\r\n");
+    EXPECT_EQ(unwilling.talk().now_in(), state::failed);
+    EXPECT_THAT(unwilling.counts.examples.at(0), HasSubstr("STARTTLS: expected 220"));
+}
+
+TEST(dialogue, takes_nothing_in_the_clear_after_the_answer_to_starttls) {
+    conversation with(exchange::recipients);
+    with.tls = true;
+    with.hear("220 mx\r\n");
+    with.say();
+    with.hear(ehlo_reply_with_tls);
+    with.say();
+    with.hear("220 ready\r\n250 slipped in\r\n");
+    EXPECT_EQ(with.talk().now_in(), state::failed);
+    EXPECT_EQ(with.counts.wrong, 1U);
+    EXPECT_THAT(with.counts.examples.at(0), HasSubstr("250 slipped in"));
+}
+
+TEST(dialogue, counts_a_handshake_that_fails_or_ends_or_takes_too_long) {
+    conversation failed(exchange::recipients);
+    ask_for_tls(failed);
+    failed.talk().handshake_failed("wrong version number");
+    EXPECT_EQ(failed.counts.handshake_errors, 1U);
+    EXPECT_FALSE(failed.counts.clean());
+    EXPECT_EQ(failed.counts.examples.at(0), "no TLS: wrong version number");
+
+    conversation lost(exchange::recipients);
+    ask_for_tls(lost);
+    lost.talk().lost("closed by the server");
+    EXPECT_EQ(lost.counts.dropped, 1U);
+    EXPECT_THAT(lost.counts.examples.at(0), HasSubstr("at the TLS handshake"));
+
+    conversation late(exchange::recipients);
+    ask_for_tls(late);
+    late.talk().timed_out();
+    EXPECT_EQ(late.counts.timeouts, 1U);
 }
 
 TEST(dialogue, of_churn_is_one_recipient_and_quit) {

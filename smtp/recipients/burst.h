@@ -35,9 +35,9 @@ private:
     const table* _in = nullptr;
     std::size_t _size = 0;
     std::size_t _compared = 0;
-    alignas(64) std::array<std::uint64_t, capacity> _hashes;  // NOLINT: filled up to _size
-    alignas(64) std::array<std::uint64_t, capacity> _places;  // NOLINT: buckets, then lines
-    std::array<std::uint32_t, capacity> _payloads;            // NOLINT: filled by `compare`
+    alignas(64) std::array<std::uint64_t, capacity> _hashes{};
+    alignas(64) std::array<std::uint64_t, capacity> _places{};  ///< buckets, then lines
+    std::array<std::uint32_t, capacity> _payloads;              // NOLINT: filled by `compare`
 };
 
 }  // namespace postern::recipients

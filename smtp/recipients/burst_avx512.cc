@@ -37,28 +37,23 @@ POSTERN_AVX512 __m512i times_folded(__m512i a, std::uint64_t factor) {
     return _mm512_xor_si512(high, _mm512_or_si512(_mm512_slli_epi64(other, 32), _mm512_and_si512(low, mask)));
 }
 
-POSTERN_AVX512_FUNCTION void ask_for_pilots(const burst_table& in, const std::string_view* texts, std::size_t used,
-                                            std::uint64_t* hashes, std::uint64_t* places) {
+POSTERN_AVX512_FUNCTION void find_buckets(const burst_table& in, std::size_t used, const std::uint64_t* hashes,
+                                          std::uint64_t* places) {
     if (used <= few || in.where.buckets >> 32U != 0) {
-        plain_steps.ask_for_pilots(in, texts, used, hashes, places);
+        plain_steps.find_buckets(in, used, hashes, places);
         return;
     }
-    const __m512i all = avx512::hash_up_to_eight(in.key, texts, used);
-    _mm512_storeu_si512(hashes, all);
-    _mm512_storeu_si512(places, times_high(all, in.where.buckets));
-    for (std::size_t i = 0; i < used; ++i) {
-        prefetch(in.pilots + places[i]);
-    }
+    _mm512_storeu_si512(places, times_high(_mm512_loadu_si512(hashes), in.where.buckets));
 }
 
-POSTERN_AVX512_FUNCTION void ask_for_lines(const burst_table& in, std::size_t used, const std::uint64_t* hashes,
-                                           std::uint64_t* places) {
+POSTERN_AVX512_FUNCTION void find_lines(const burst_table& in, std::size_t used, const std::uint64_t* hashes,
+                                        std::uint64_t* places) {
     if (used <= few || in.where.buckets >> 32U != 0) {
-        plain_steps.ask_for_lines(in, used, hashes, places);
+        plain_steps.find_lines(in, used, hashes, places);
         return;
     }
     std::uint64_t pilots = 0;
-    for (std::size_t i = hash_lanes_count; i-- > 0;) {
+    for (std::size_t i = hash_lanes_count; i-- > 0;) {  // each lane has a bucket, used or not
         pilots = pilots << 8U | in.pilots[places[i]];
     }
     const __m512i pilot = _mm512_cvtepu8_epi64(_mm_cvtsi64_si128(static_cast<long long>(pilots)));
@@ -70,9 +65,6 @@ POSTERN_AVX512_FUNCTION void ask_for_lines(const burst_table& in, std::size_t us
         _mm512_srl_epi64(_mm512_loadu_si512(places), _mm_cvtsi32_si128(static_cast<int>(in.where.bucket_shift)));
     _mm512_storeu_si512(
         places, _mm512_add_epi64(chosen, _mm512_mul_epu32(partition, everywhere(in.where.lines_per_partition))));
-    for (std::size_t i = 0; i < used; ++i) {
-        prefetch_far(in.lines + places[i]);
-    }
 }
 
 POSTERN_AVX512_FUNCTION void compare(const burst_table& in, std::size_t used, const std::uint64_t* hashes,
@@ -90,7 +82,7 @@ POSTERN_AVX512_FUNCTION void compare(const burst_table& in, std::size_t used, co
 
 }  // namespace
 
-const burst_steps avx512_steps{ask_for_pilots, ask_for_lines, compare};
+const burst_steps avx512_steps{find_buckets, find_lines, compare};
 
 }  // namespace postern::recipients
 #endif

@@ -1,9 +1,9 @@
-// The steps of a burst's lookups, eight texts at a time: plain, and with AVX-512. For burst.cc only.
+// The steps of many lookups, up to eight of them at a time: plain, and with AVX-512. A step reads what an earlier one
+// had fetched and says where to look next; who calls asks memory for that, and does the next step later.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
 
 #include "smtp/recipients/line.h"
 #include "smtp/recipients/siphash.h"
@@ -15,9 +15,10 @@ namespace postern::recipients {
 struct burst_table {
     hash_key key;
     placement where;
-    const std::uint8_t* pilots;
-    const line* lines;
+    const std::uint8_t* pilots = nullptr;
+    const line* lines = nullptr;
 
+    burst_table() = default;
     explicit burst_table(const table& in) noexcept
         : key(table_image::of(in).header().key),
           where(table_image::of(in).where()),
@@ -25,14 +26,14 @@ struct burst_table {
           lines(table_image::of(in).lines()) {}
 };
 
-/// `hashes` and `places` have room for eight; what is behind `used` of them is of no meaning.
+/// `used` is 1 to 8, the same in all steps of a group. `hashes` and `places` have room for eight, all of them
+/// initialised; a step may overwrite `places` behind `used` for the next one's use.
 struct burst_steps {
-    /// Hashes `used` texts (1 to 8) and asks for their pilots; `places` are their buckets.
-    void (*ask_for_pilots)(const burst_table& in, const std::string_view* texts, std::size_t used,
-                           std::uint64_t* hashes, std::uint64_t* places);
-    /// Makes lines of buckets and asks for them.
-    void (*ask_for_lines)(const burst_table& in, std::size_t used, const std::uint64_t* hashes, std::uint64_t* places);
-    /// The payloads, or `no_payload`.
+    /// Buckets of hashes (siphash.h): each has one pilot.
+    void (*find_buckets)(const burst_table& in, std::size_t used, const std::uint64_t* hashes, std::uint64_t* places);
+    /// Makes lines of buckets; reads their pilots.
+    void (*find_lines)(const burst_table& in, std::size_t used, const std::uint64_t* hashes, std::uint64_t* places);
+    /// The payloads, or `no_payload` or more; reads the lines.
     void (*compare)(const burst_table& in, std::size_t used, const std::uint64_t* hashes, const std::uint64_t* places,
                     std::uint32_t* payloads);
 };
@@ -41,5 +42,8 @@ extern const burst_steps plain_steps;
 #if defined(__x86_64__)
 extern const burst_steps avx512_steps;
 #endif
+
+/// The quickest that this CPU can do.
+const burst_steps& quickest_steps() noexcept;
 
 }  // namespace postern::recipients

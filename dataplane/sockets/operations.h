@@ -22,6 +22,7 @@
 
 #include "board/process/files.h"
 #include "dataplane/shard/block_pool.h"
+#include "dataplane/shard/callbacks.h"
 #include "dataplane/shard/connection_limits.h"
 #include "dataplane/shard/eventfd_waker.h"
 #include "dataplane/shard/seam.h"
@@ -83,11 +84,8 @@ public:
 
     // The loop's side.
 
-    enum class callback : std::uint8_t { none, opened, reset, writable, readable, peer_closed };
-    struct step {
-        callback what = callback::none;
-        shard::connection id;
-    };
+    using callback = shard::callback;
+    using step = shard::step;
 
     /// Reads the clock, asks the kernel what is ready, accepts.
     void begin_turn();

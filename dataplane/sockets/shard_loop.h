@@ -13,6 +13,7 @@
 // wake-up.
 #pragma once
 
+#include "dataplane/shard/callbacks.h"
 #include "dataplane/shard/draining.h"
 #include "dataplane/shard/quiescence.h"
 #include "dataplane/shard/seam.h"
@@ -60,7 +61,7 @@ public:
             _sessions.drain();
         }
         _sessions.turn_begin();
-        serve();
+        shard::make_callbacks(_transport, _sessions);
         shard::connection due;
         while (_transport.next_deadline(due)) {
             _sessions.deadline(due);
@@ -75,31 +76,6 @@ public:
     }
 
 private:
-    void serve() {
-        for (;;) {
-            const operations::step step = _transport.next();
-            switch (step.what) {
-                case operations::callback::none:
-                    return;
-                case operations::callback::opened:
-                    _sessions.opened(step.id, _transport.info(step.id), _transport.admission_of(step.id));
-                    break;
-                case operations::callback::reset:
-                    _sessions.reset(step.id);
-                    break;
-                case operations::callback::writable:
-                    _sessions.writable(step.id);
-                    break;
-                case operations::callback::readable:
-                    _transport.consumed(step.id, _sessions.readable(step.id, _transport.offered()));
-                    break;
-                case operations::callback::peer_closed:
-                    _sessions.peer_closed(step.id);
-                    break;
-            }
-        }
-    }
-
     /// Sleeps if nothing is to be done. What other threads push after `idle` was asked rings the waker.
     void rest(shard::quiescent_reader& reader) {
         if (!_transport.may_sleep()) {

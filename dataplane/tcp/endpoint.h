@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "dataplane/shard/block_pool.h"
+#include "dataplane/shard/callbacks.h"
 #include "dataplane/shard/connection_limits.h"
 #include "dataplane/shard/seam.h"
 #include "dataplane/shard/timer_wheel.h"
@@ -75,11 +76,8 @@ public:
 
     // The loop's side.
 
-    enum class callback : std::uint8_t { none, opened, reset, writable, readable, peer_closed };
-    struct step {
-        callback what = callback::none;
-        shard::connection id;
-    };
+    using callback = shard::callback;
+    using step = shard::step;
 
     void begin_turn(shard::instant now) noexcept;
     /// First stage of a lookup: the key of `input`; prefetches the table's line.

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <span>
 
+#include "dataplane/shard/callbacks.h"
 #include "dataplane/shard/seam.h"
 #include "dataplane/tcp/endpoint.h"
 
@@ -15,33 +16,6 @@ namespace postern::tcp {
 
 /// Segments that are looked up together, so that their cache misses overlap.
 inline constexpr std::size_t most_in_burst = 32;
-
-/// Makes the callbacks that the endpoint has now.
-template <shard::session_layer Sessions>
-void serve(endpoint& e, Sessions& sessions) {
-    for (;;) {
-        const endpoint::step step = e.next();
-        switch (step.what) {
-            case endpoint::callback::none:
-                return;
-            case endpoint::callback::opened:
-                sessions.opened(step.id, e.info(step.id), e.admission_of(step.id));
-                break;
-            case endpoint::callback::reset:
-                sessions.reset(step.id);
-                break;
-            case endpoint::callback::writable:
-                sessions.writable(step.id);
-                break;
-            case endpoint::callback::readable:
-                e.consumed(step.id, sessions.readable(step.id, e.offered()));
-                break;
-            case endpoint::callback::peer_closed:
-                sessions.peer_closed(step.id);
-                break;
-        }
-    }
-}
 
 template <shard::session_layer Sessions>
 void run_turn(endpoint& e, Sessions& sessions, shard::instant now, std::span<const segment> burst) {
@@ -74,13 +48,13 @@ void run_turn(endpoint& e, Sessions& sessions, shard::instant now, std::span<con
             }
             if (const std::size_t i = at - 3 * step; i < some.size()) {
                 e.input(some[i], keys[i], slots[i]);
-                serve(e, sessions);
+                shard::make_callbacks(e, sessions);
             }
         }
         burst = burst.subspan(some.size());
     }
     e.input_done();
-    serve(e, sessions);
+    shard::make_callbacks(e, sessions);
     shard::connection due;
     while (e.next_deadline(due)) {
         sessions.deadline(due);

@@ -7,38 +7,24 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "dataplane/shard/address.h"
+
 namespace postern::net {
 
 /// An Ethernet address, in the order of the wire.
 using mac_address = std::array<std::uint8_t, 6>;
 inline constexpr mac_address broadcast_mac{0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
-/// An IPv6 address, or an IPv4 one in its mapped form (::ffff:a.b.c.d), in the order of the wire. The same form as
-/// `shard::endpoint::address`.
-using ip_address = std::array<std::uint8_t, 16>;
+using shard::ip_address;
+using shard::ipv4;
+using shard::is_ipv4;
+using shard::same;
 
-constexpr ip_address ipv4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d) noexcept {
-    return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d};
-}
 inline constexpr ip_address unspecified_ipv4 = ipv4(0, 0, 0, 0);
 inline constexpr ip_address unspecified_ipv6{};
 inline constexpr ip_address all_nodes{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
 inline constexpr ip_address mld_routers{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16};
 
-/// Whether both are the same; by words, since this is asked for every frame.
-constexpr bool same(const ip_address& a, const ip_address& b) noexcept {
-    using words = std::array<std::uint64_t, 2>;
-    const auto x = std::bit_cast<words>(a);
-    const auto y = std::bit_cast<words>(b);
-    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
-}
-
-constexpr bool is_ipv4(const ip_address& a) noexcept {
-    using words = std::array<std::uint32_t, 4>;
-    const auto x = std::bit_cast<words>(a);
-    constexpr auto mark = std::bit_cast<words>(unspecified_ipv4)[2];
-    return (x[0] | x[1] | (x[2] ^ mark)) == 0;
-}
 constexpr bool is_multicast(const ip_address& a) noexcept {
     return is_ipv4(a) ? (a[12] & 0xf0U) == 0xe0 : a[0] == 0xff;
 }

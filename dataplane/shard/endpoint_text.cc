@@ -3,28 +3,18 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include <algorithm>
 #include <charconv>
 
 namespace postern::shard {
-namespace {
 
-constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-}  // namespace
-
-bool is_ipv4(const endpoint& e) noexcept {
-    return std::equal(mapped.begin(), mapped.end(), e.address.begin());
-}
-
-std::optional<std::array<std::uint8_t, 16>> parse_address(const std::string& text) {
-    endpoint e;
-    if (::inet_pton(AF_INET, text.c_str(), e.address.data() + mapped.size()) == 1) {
-        std::copy(mapped.begin(), mapped.end(), e.address.begin());
-        return e.address;
+std::optional<ip_address> parse_address(const std::string& text) {
+    ip_address four = ipv4(0, 0, 0, 0);
+    if (::inet_pton(AF_INET, text.c_str(), four.data() + ipv4_at) == 1) {
+        return four;
     }
-    if (::inet_pton(AF_INET6, text.c_str(), e.address.data()) == 1 && !is_ipv4(e)) {
-        return e.address;
+    ip_address six;
+    if (::inet_pton(AF_INET6, text.c_str(), six.data()) == 1 && !is_ipv4(six)) {
+        return six;
     }
     return std::nullopt;
 }
@@ -63,7 +53,7 @@ process::result<endpoint> parse_endpoint(std::string_view text) {
 std::string address_text(const endpoint& e) {
     char text[INET6_ADDRSTRLEN] = "";
     if (is_ipv4(e)) {
-        ::inet_ntop(AF_INET, e.address.data() + mapped.size(), text, sizeof text);
+        ::inet_ntop(AF_INET, e.address.data() + ipv4_at, text, sizeof text);
     } else {
         ::inet_ntop(AF_INET6, e.address.data(), text, sizeof text);
     }

@@ -1,8 +1,6 @@
 // Endpoints as people write them: "192.0.2.1:25", "[2001:db8::1]:25", "0.0.0.0:25", "[::]:25".
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,12 +10,9 @@
 
 namespace postern::shard {
 
-/// Whether the address is an IPv4 one (kept as ::ffff:a.b.c.d).
-bool is_ipv4(const endpoint& e) noexcept;
-
 /// Reads an address alone, IPv4 into its mapped form. An IPv6 text for a mapped IPv4 address is refused: that address
 /// has a way of writing of its own.
-std::optional<std::array<std::uint8_t, 16>> parse_address(const std::string& text);
+std::optional<ip_address> parse_address(const std::string& text);
 
 /// Reads an address and port. No names, no zones. The error says what was expected.
 process::result<endpoint> parse_endpoint(std::string_view text);

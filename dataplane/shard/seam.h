@@ -7,13 +7,13 @@
 // One contract suite (tests/dataplane/shard/seam_contract.h) runs over every transport.
 #pragma once
 
-#include <array>
-#include <bit>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+
+#include "dataplane/shard/address.h"
 
 namespace postern::shard {
 
@@ -28,17 +28,17 @@ struct connection {
     friend constexpr bool operator==(connection, connection) = default;
 };
 
-/// An address and port; IPv4 is kept in its mapped form (::ffff:a.b.c.d). `port` is in host order.
+/// An address and port, in host order.
 struct endpoint {
-    std::array<std::uint8_t, 16> address{};
+    ip_address address{};
     std::uint16_t port = 0;
     friend constexpr bool operator==(const endpoint& a, const endpoint& b) noexcept {
-        using words = std::array<std::uint64_t, 2>;  // compared in place: this is done for every segment
-        const auto x = std::bit_cast<words>(a.address);
-        const auto y = std::bit_cast<words>(b.address);
-        return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0 && a.port == b.port;
+        return same(a.address, b.address) && a.port == b.port;
     }
 };
+constexpr bool is_ipv4(const endpoint& e) noexcept {
+    return is_ipv4(e.address);
+}
 
 /// What a transport knows of a connection when it opens.
 struct connection_info {

@@ -35,7 +35,7 @@ socklen_t to_sockaddr(const shard::endpoint& e, sockaddr_storage& out) noexcept 
         sockaddr_in in{};
         in.sin_family = AF_INET;
         in.sin_port = htons(e.port);
-        std::memcpy(&in.sin_addr, e.address.data() + 12, 4);
+        std::memcpy(&in.sin_addr, e.address.data() + shard::ipv4_at, 4);
         std::memcpy(&out, &in, sizeof in);
         return sizeof in;
     }

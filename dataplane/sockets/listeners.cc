@@ -61,7 +61,7 @@ process::result<shard::endpoint> local_endpoint(int fd) {
 }
 
 bool is_any(const shard::endpoint& e) noexcept {
-    const auto from = e.address.begin() + (shard::is_ipv4(e) ? 12 : 0);
+    const auto from = e.address.begin() + (shard::is_ipv4(e) ? shard::ipv4_at : 0);
     return std::all_of(from, e.address.end(), [](std::uint8_t octet) { return octet == 0; });
 }
 

@@ -18,6 +18,7 @@ state = "{folder}/state"
 tables = "{folder}/tables"
 socket = "{folder}/edge.sock"
 shards = {shards}
+cores = "{cores}"
 transport = "{transport}"
 
 [[listener]]
@@ -48,8 +49,9 @@ def make_addresses(count, domain, seed=1):
 
 
 class Edge:
-    """`downstream`: port of the mail server that listed recipients are passed to; without one they get 451. `more`: further sections of
-    edge.toml. `inside`: a prefix for the command, `address` where it listens, if not on loopback."""
+    """`core`: the CPU of its shard, by `edge.cores` as an operator would; what else it does goes where the kernel puts it. `downstream`: port
+    of the mail server that listed recipients are passed to; without one they get 451. `more`: further sections of edge.toml. `inside`: a
+    prefix for the command, `address` where it listens, if not on loopback."""
 
     def __init__(self, folder, binaries, shards=1, core=None, downstream=0, more="", inside=(), address="127.0.0.1", transport="sockets"):
         self.folder = pathlib.Path(folder)
@@ -60,10 +62,10 @@ class Edge:
         for part in ("state", "tables"):
             (self.folder / part).mkdir(parents=True, exist_ok=True)
         configuration = self.folder / "edge.toml"
-        configuration.write_text(_CONFIGURATION.format(folder=self.folder, shards=shards, address=address, port=25 if inside else 0,
-                                                       transport=transport) + more, encoding="utf-8")
+        configuration.write_text(_CONFIGURATION.format(folder=self.folder, shards=shards, cores="" if core is None else core, address=address,
+                                                       port=25 if inside else 0, transport=transport) + more, encoding="utf-8")
         self._log = open(self.folder / "edge.log", "wb")
-        self.process = start([*inside, binaries / "postern-edge", "--config", configuration], core, stderr=self._log)
+        self.process = start([*inside, binaries / "postern-edge", "--config", configuration], stderr=self._log)
         self.pid = self.process.pid
         try:
             self._wait()

@@ -11,7 +11,7 @@ from .peer import Peer
 
 @contextlib.contextmanager
 def on_core(core):
-    """What this process starts runs on the core, as the peers' own tools do."""
+    """What this process starts runs on the core, with all its threads, as the peers and their own tools do."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
     try:
@@ -30,7 +30,8 @@ class Postern:
         self._core = core
         with contextlib.ExitStack() as stack:
             self._downstream = stack.enter_context(NullServer(binaries, listed="", core=load_core))
-            self._edge = stack.enter_context(Edge(folder / self.name, binaries, core=core, downstream=self._downstream.port))
+            with on_core(core):
+                self._edge = stack.enter_context(Edge(folder / self.name, binaries, core=core, downstream=self._downstream.port))
             self.target, self.pid = self._edge.target, self._edge.pid
             self.write(addresses)
             self.load()

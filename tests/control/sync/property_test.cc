@@ -1,9 +1,9 @@
 // Any interleaving of syncs, imports, manual changes, failures and restarts leaves exactly the union of what the
 // sources last asserted, less what is blocked and superseded: source by source, in the list, and at the edge. Seeded;
-// POSTERN_FULL=1 tries many more.
-#include <cstdlib>
+// the full size tries many more.
 
 #include "tests/control/sync/interleaving.h"
+#include "tests/size.h"
 
 namespace postern::sync {
 namespace {
@@ -25,7 +25,7 @@ TEST_P(sync_property, the_list_is_the_union_of_what_the_sources_last_asserted) {
         }
     }
 }
-INSTANTIATE_TEST_SUITE_P(seeds, sync_property, testing::Range(0, std::getenv("POSTERN_FULL") == nullptr ? 2 : 300));
+INSTANTIATE_TEST_SUITE_P(seeds, sync_property, testing::Range(0, postern::tests::sized(2, 300)));
 
 }  // namespace
 }  // namespace postern::sync

@@ -35,12 +35,16 @@ class recorder final : public segment_sink {
 public:
     std::deque<sent_segment> out;
     std::size_t frames = SIZE_MAX;  ///< how many more it takes
+    bool keeps = true;              ///< false: what is sent is lost
 
     bool send(const outgoing& s) noexcept override {
         if (frames == 0) {
             return false;
         }
         --frames;
+        if (!keeps) {
+            return true;
+        }
         out.push_back({s, {}});
         out.back().head.payload = {};
         for (const std::span<const char> part : s.payload) {

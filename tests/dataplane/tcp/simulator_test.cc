@@ -10,6 +10,8 @@
 #include <random>
 #include <sstream>
 
+#include "tests/size.h"
+
 namespace postern::tcp::testing {
 namespace {
 
@@ -107,7 +109,8 @@ TEST(simulator, every_octet_arrives_at_any_loss_and_as_fast_as_before) {
 
 TEST(simulator, everything_at_once_and_nothing_is_left) {
     std::size_t rejected = 0;
-    for (unsigned seed = 1; seed <= 12; ++seed) {
+    const auto seeds = postern::tests::sized(12U, 200U);
+    for (unsigned seed = 1; seed <= seeds; ++seed) {
         const network n{.lost = 20 * (seed % 4), .duplicated = 50, .reordered = 100, .corrupted = 20, .seed = seed};
         settings s = patient();
         s.linger_time = std::chrono::seconds(60);

@@ -74,18 +74,22 @@ class Wire:
         """An IPv4 packet with a segment for Postern's port 25."""
         return ipv4_packet(source, self.server, tcp_segment(source, self.server, source_port, 25, seq, ack, flags, payload, **more))
 
-    def received(self, source, source_port):
-        """The next segment for this end: seq, ack, flags, payload."""
+    def segments(self):
+        """What Postern sends over IPv4 from now on: each segment's destination (address, port), seq, ack, flags, payload."""
         while True:
             frame = self.socket.recv(65536)
-            if frame[12:14] != b"\x08\x00" or frame[23] != TCP or frame[26:30] != self.server or frame[30:34] != source:
+            if frame[12:14] != b"\x08\x00" or frame[23] != TCP or frame[26:30] != self.server:
                 continue
-            size = struct.unpack_from("!H", frame, 16)[0]
-            segment = frame[34:14 + size]
-            to = struct.unpack_from("!H", segment, 2)[0]
-            if to == source_port:
-                seq, ack, offset, flags = struct.unpack_from("!IIBB", segment, 4)
-                return seq, ack, flags, segment[(offset >> 4) * 4:]
+            segment = frame[34:14 + struct.unpack_from("!H", frame, 16)[0]]
+            port, seq, ack, offset, flags = struct.unpack_from("!HIIBB", segment, 2)
+            yield (frame[30:34], port), seq, ack, flags, segment[(offset >> 4) * 4:]
+
+    def received(self, source, source_port):
+        """The next segment for this end: seq, ack, flags, payload."""
+        for to, *segment in self.segments():
+            if to == (source, source_port):
+                return tuple(segment)
+        raise AssertionError("there is always one more, or the socket's timeout")
 
     def close(self):
         self.socket.close()

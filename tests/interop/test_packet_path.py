@@ -1,6 +1,7 @@
 """The edge over a port of its own, by each driver of DPDK's that needs no hardware: this machine's kernel is the client, a real Postfix is behind."""
 
 import pathlib
+import re
 import socket
 import subprocess
 
@@ -15,6 +16,7 @@ from lib.system import System
 pytestmark = pytest.mark.skipif(bool(possible()), reason=possible() or "-")
 
 LISTED = "alice@example.com"
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "packet-path.md"
 DRIVERS = ("net_tap", "net_af_packet", "net_af_xdp", "net_memif")
 
 
@@ -103,6 +105,12 @@ def test_what_was_taken_is_given_back(rig):
     assert after["packets_now_octets_held"] == 0
     now = counters(rig)
     assert now["packets_bad_segments"] == 0 and now["packets_no_frame_buffer"] == 0
+
+
+def test_the_counters_that_the_manual_names_are_told(rig):
+    named = set(re.findall(r"`((?:packets|port)_\w+)`", PAGE.read_text())) - {"port_open", "port_link"}  # events
+    assert len(named) > 20
+    assert not named - set(counters(rig))
 
 
 def test_the_port_is_taken_again_after_a_kill(rig):

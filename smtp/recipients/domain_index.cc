@@ -31,11 +31,11 @@ domain_index::domain_index(domain_section section, std::uint64_t seed)
         const domain_settings* const settings = own.target == own.id ? &own : find_id(own.target);
         _entries.push_back({&own, settings, find_route(settings->route)});
         const std::uint64_t h = hash(own.name);
-        std::size_t at = h & (_places.size() - 1);
+        std::size_t at = first_place(h);
         while (_places[at].index != 0) {
-            at = (at + 1) & (_places.size() - 1);
+            at = next_place(at);
         }
-        _places[at] = {static_cast<std::uint32_t>(h >> 32U), i + 1};
+        _places[at] = {tag_of(h), i + 1};
     }
 }
 
@@ -43,15 +43,23 @@ std::uint64_t domain_index::hash(std::string_view name) const noexcept {
     return XXH3_64bits_withSeed(name.data(), name.size(), _seed);
 }
 
-const domain_index::entry* domain_index::find(std::string_view name) const noexcept {
-    const std::uint64_t h = hash(name);
-    const auto tag = static_cast<std::uint32_t>(h >> 32U);
-    for (std::size_t at = h & (_places.size() - 1); _places[at].index != 0; at = (at + 1) & (_places.size() - 1)) {
-        if (_places[at].tag == tag && _domains[_places[at].index - 1].name == name) {
+const domain_index::entry* domain_index::find(std::string_view name, std::uint64_t hash) const noexcept {
+    for (std::size_t at = first_place(hash); _places[at].index != 0; at = next_place(at)) {
+        if (_places[at].tag == tag_of(hash) && _domains[_places[at].index - 1].name == name) {
             return &_entries[_places[at].index - 1];
         }
     }
     return nullptr;
+}
+
+void domain_index::ask_for_entry(std::uint64_t hash) const noexcept {
+    for (std::size_t at = first_place(hash); _places[at].index != 0; at = next_place(at)) {
+        if (_places[at].tag == tag_of(hash)) {
+            prefetch(&_entries[_places[at].index - 1]);
+            prefetch_object(_domains[_places[at].index - 1]);
+            return;
+        }
+    }
 }
 
 const domain_settings* domain_index::find_id(std::uint32_t id) const noexcept {

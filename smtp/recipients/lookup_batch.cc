@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
 
 #include "smtp/recipients/burst_steps.h"
 #include "smtp/recipients/domain_index.h"
@@ -62,6 +63,69 @@ private:
     std::array<std::uint32_t, max_queries> _payloads{};
 };
 
+/// What is asked about, and which answer it is for.
+struct asked_address {
+    std::string_view text;  ///< `local@domain`
+    std::size_t local_size;
+    bool may_be_tagged;
+    std::size_t lookup;
+
+    std::string_view local() const noexcept { return text.substr(0, local_size); }
+    std::string_view domain() const noexcept { return text.substr(local_size + 1); }
+};
+
+/// Addresses whose domains are still to be found, up to eight: where each is of another domain, the lines of their
+/// settings are asked for side by side.
+class waiting_addresses {
+public:
+    static constexpr std::size_t capacity = 8;
+
+    std::size_t size() const noexcept { return _size; }
+    bool full() const noexcept { return _size == capacity; }
+
+    /// Precondition: !full().
+    void add(const asked_address& address, const domain_index& in) noexcept {
+        waiting& to = _waiting[_size];
+        char* const kept = _octets[_size].data();
+        std::memcpy(kept, address.text.data(), address.text.size());
+        to.address = address;
+        to.address.text = {kept, address.text.size()};
+        to.hash = in.hash(to.address.domain());
+        in.ask_for_place(to.hash);
+        ++_size;
+    }
+
+    /// Calls `take` with each address and its domain's entry (null: not served), in the order of the adds. None waits
+    /// afterwards.
+    template <class Taker>
+    void find_all(const domain_index& in, const Taker& take) noexcept {
+        const std::span<waiting> all = std::span(_waiting).first(_size);
+        for (const waiting& each : all) {
+            in.ask_for_entry(each.hash);
+        }
+        for (waiting& each : all) {
+            each.entry = in.find(each.address.domain(), each.hash);
+            if (each.entry != nullptr) {
+                domain_index::ask_for_settings(*each.entry);
+            }
+        }
+        for (const waiting& each : all) {
+            take(each.address, each.entry);
+        }
+        _size = 0;
+    }
+
+private:
+    struct waiting {
+        asked_address address;
+        std::uint64_t hash;
+        const domain_index::entry* entry;
+    };
+    std::array<waiting, capacity> _waiting;                                    // NOLINT: filled up to _size
+    std::array<std::array<char, normal_address::capacity>, capacity> _octets;  // NOLINT: filled up to _size
+    std::size_t _size = 0;
+};
+
 }  // namespace
 
 struct lookup_batch::state {
@@ -77,7 +141,8 @@ struct lookup_batch::state {
     std::size_t hashed = 0;   ///< of them: hash known, pilots asked for
     std::size_t lined = 0;    ///< of them: lines asked for
     std::size_t rewritten_count = 0;
-    const domain_index::entry* last_entry = nullptr;
+    const domain_index::entry* last_entry = nullptr;  ///< of the domain that was found last
+    waiting_addresses waiting;
 
     text_lanes pending;
     alignas(64) std::array<std::uint64_t, max_queries> hashes{};
@@ -99,14 +164,6 @@ struct lookup_batch::state {
         last_entry = nullptr;
     }
 
-    const domain_index::entry* find_domain(std::string_view name) noexcept {
-        // Most recipients of a turn are of one domain.
-        if (last_entry == nullptr || last_entry->own->name != name) {
-            last_entry = in->domains->find(name);
-        }
-        return last_entry;
-    }
-
     void ask(std::string_view text, std::size_t lookup, std::uint32_t domain) noexcept {
         pending.add(text);
         lookup_of[queries] = static_cast<std::uint16_t>(lookup);
@@ -126,6 +183,62 @@ struct lookup_batch::state {
         joined[local.size()] = '@';
         std::memcpy(joined.data() + local.size() + 1, name.data(), name.size());
         ask({joined.data(), local.size() + 1 + name.size()}, lookup, settings.id);
+    }
+
+    /// Most recipients of a turn are of one domain: its entry is at hand. Others wait for company, but for the first.
+    void find_domain(const asked_address& address) noexcept {
+        if (last_entry != nullptr && last_entry->own->name == address.domain()) {
+            ask_forms(address, *last_entry);
+        } else if (last_entry == nullptr) {
+            settle(address, in->domains->find(address.domain()));
+        } else {
+            waiting.add(address, *in->domains);
+            if (waiting.full()) {
+                find_waiting();
+            }
+        }
+    }
+
+    void find_waiting() noexcept {
+        waiting.find_all(*in->domains, [this](const asked_address& address, const domain_index::entry* entry) {
+            settle(address, entry);
+        });
+    }
+
+    void settle(const asked_address& address, const domain_index::entry* entry) noexcept {
+        if (entry != nullptr) {
+            last_entry = entry;
+            ask_forms(address, *entry);
+        }
+    }
+
+    /// Asks for every form under which an address of a served domain may be listed.
+    void ask_forms(const asked_address& address, const domain_index::entry& served) noexcept {
+        const domain_settings& settings = *served.settings;
+        verdict& v = answers[address.lookup].verdict;
+        v.domain = &settings;
+        v.route = served.route;
+        if (is_always(address.local(), settings)) {
+            v.standing = standing::always;
+            return;
+        }
+        v.standing = standing::unlisted;
+        if (settings.accept_srs && is_srs(address.local())) {
+            rewritten[rewritten_count++] = static_cast<std::uint16_t>(address.lookup);
+        }
+        if (served.own == served.settings) {
+            ask(address.text, address.lookup, settings.id);
+        } else {
+            ask_joined(address.local(), settings, address.lookup);
+        }
+        if (!address.may_be_tagged && settings.subaddress_delimiter == '+') {
+            return;  // nearly all
+        }
+        local_forms forms;
+        other_forms(address.local(), settings, forms);
+        for (std::size_t i = 0; i < forms.count; ++i) {
+            ask_joined(forms.locals[i], settings, address.lookup);
+        }
     }
 
     /// Stage one of what is pending.
@@ -211,38 +324,15 @@ void lookup_batch::add(const snapshot& in, const normal_address& address, std::u
         a.verdict.standing = standing::always;
         return;
     }
-    const domain_index::entry* const served = s.find_domain(address.domain());
-    if (served == nullptr) {
-        return;
-    }
-    const domain_settings& settings = *served->settings;
-    a.verdict.domain = &settings;
-    a.verdict.route = served->route;
-    if (is_always(address.local(), settings)) {
-        a.verdict.standing = standing::always;
-        return;
-    }
-    a.verdict.standing = standing::unlisted;
-    if (settings.accept_srs && is_srs(address.local())) {
-        s.rewritten[s.rewritten_count++] = static_cast<std::uint16_t>(index);
-    }
-    if (served->own == served->settings) {
-        s.ask(address.text(), index, settings.id);
-    } else {
-        s.ask_joined(address.local(), settings, index);
-    }
-    if (!address.may_be_tagged() && settings.subaddress_delimiter == '+') {
-        return;  // nearly all
-    }
-    local_forms forms;
-    other_forms(address.local(), settings, forms);
-    for (std::size_t i = 0; i < forms.count; ++i) {
-        s.ask_joined(forms.locals[i], settings, index);
-    }
+    s.find_domain({address.text(), address.local().size(), address.may_be_tagged(), index});
 }
 
 std::span<const lookup_batch::answer> lookup_batch::resolve() noexcept {
     state& s = *_state;
+    if (s.lookups == 0) {
+        return {};
+    }
+    s.find_waiting();
     s.hash_pending();
     s.ask_for_lines(s.queries);
     s.compare();

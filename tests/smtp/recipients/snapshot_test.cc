@@ -1,6 +1,8 @@
 // What a snapshot answers: standing, forms, domain aliases, payload; base and overlay together.
 #include "smtp/recipients/snapshot.h"
 
+#include <algorithm>
+#include <array>
 #include <random>
 #include <unordered_map>
 
@@ -181,6 +183,61 @@ TEST(snapshot, a_batch_may_go_on_with_another_snapshot) {
     lookup_batch moved = std::move(batch);
     moved.add(*second, address("bob@example.com"), 1);
     EXPECT_EQ(moved.resolve().size(), 1U);
+}
+
+TEST(snapshot, answers_a_batch_of_many_domains_as_one_by_one) {
+    constexpr std::uint32_t served = 500;
+    domain_section section = two_domains();
+    const domain_settings like = section.domains.front();
+    section.domains.clear();
+    std::vector<entry> list;
+    const auto name = [](std::uint32_t id) {
+        return (id % 2 == 0 ? "d" : "a-name-too-long-to-stand-in-its-string-") + std::to_string(id) + ".example";
+    };
+    for (std::uint32_t id = 1; id <= served; ++id) {
+        domain_settings one = like;
+        one.id = id;
+        one.target = id % 10 == 0 ? id - 1 : id;  // some are another's alias
+        one.name = name(id);
+        one.accept_srs = id % 3 == 0;
+        one.route = id % 7 == 0 ? 0 : one.route;
+        section.domains.push_back(one);
+        list.push_back({"listed@" + name(one.target), one.target, static_cast<mailbox_kind>(id % 5)});
+    }
+    std::erase_if(list, [](const entry& e) { return e.domain % 4 == 1; });
+    std::sort(list.begin(), list.end(), [](const entry& a, const entry& b) { return a.text < b.text; });
+    list.erase(std::unique(list.begin(), list.end(), [](const entry& a, const entry& b) { return a.text == b.text; }),
+               list.end());
+    const auto in = snapshot_of(list, section);
+
+    std::mt19937 random(11);
+    lookup_batch batch;
+    std::array<std::size_t, 4> standings{};
+    for (int round = 0; round < 60; ++round) {
+        std::vector<std::string> texts(1 + random() % lookup_batch::capacity);
+        for (std::string& text : texts) {
+            constexpr std::array locals{"listed", "listed+x", "stranger", "postmaster", "srs0=a=b=c.example=d"};
+            // In runs of one domain, or each of another; one in some is of none that is served.
+            const std::uint32_t id =
+                round % 3 == 0 ? static_cast<std::uint32_t>(round) + 1 : random() % (served * 9 / 8);
+            text = random() % 100 == 0 ? "Postmaster" : std::string(locals[random() % locals.size()]) + "@" + name(id);
+            batch.add(*in, address(text), 0);
+        }
+        const auto answers = batch.resolve();
+        ASSERT_EQ(answers.size(), texts.size());
+        for (std::size_t i = 0; i < texts.size(); ++i) {
+            const verdict alone = ask(*in, texts[i]);
+            const verdict& beside = answers[i].verdict;
+            ASSERT_EQ(beside.standing, alone.standing) << texts[i];
+            ASSERT_EQ(beside.kind, alone.kind) << texts[i];
+            ASSERT_EQ(beside.domain, alone.domain) << texts[i];
+            ASSERT_EQ(beside.route, alone.route) << texts[i];
+            ++standings[static_cast<std::size_t>(alone.standing)];
+        }
+    }
+    for (const std::size_t seen : standings) {
+        EXPECT_GT(seen, 100U);
+    }
 }
 
 TEST(snapshot, takes_the_longest_addresses_in_full_batches) {

@@ -90,8 +90,8 @@ def strict(tmp_path_factory):
 
 
 @pytest.fixture
-def system(tmp_path, strict):
-    with Discovering(tmp_path, strict.port) as running:
+def system(tmp_path, strict, port_network):
+    with Discovering(tmp_path, strict.port, port_network) as running:
         running.until("running")
         yield running
 

@@ -23,8 +23,9 @@ def paste(control, text, *options, token=None):
     return subprocess.run(control.ctl_command("mailbox", "paste", *options, token_file=token), input=text, capture_output=True, text=True, timeout=60, check=False)
 
 
-def test_a_domain_is_served_once_dns_says_that_it_is_its_tenants(tmp_path):
-    with Nameserver(tmp_path) as dns, System(tmp_path, control={"dns": {"servers": [dns.address], "here": ["mx.edge.example", "192.0.2.10"]}}) as system:
+def test_a_domain_is_served_once_dns_says_that_it_is_its_tenants(tmp_path, port_network):
+    with Nameserver(tmp_path) as dns, System(tmp_path, network=port_network, control={
+            "dns": {"servers": [dns.address], "here": ["mx.edge.example", "192.0.2.10"]}}) as system:
         control = system.control
         control.ctl("--wait", "domain", "add", "operator.example")
         organisation(control, "Reseller", "--reseller")

@@ -9,11 +9,11 @@ from system import System
 
 
 @pytest.fixture
-def system(tmp_path):
+def system(tmp_path, port_network):
     authority = Authority(tmp_path / "ca")
     certificate, key = authority.issue("control")
     with ScriptedServer({"RCPT stranger@shop.example": "550 5.1.1 No such user here"}) as server:
-        running = System(tmp_path, control={"api": {"certificate": str(certificate), "key": str(key)}})
+        running = System(tmp_path, control={"api": {"certificate": str(certificate), "key": str(key)}}, network=port_network)
         running.control.ca = authority.file
         with running:
             line = running.ctl("token", "add", "script@shop.example", "--role", "admin", "--mailroute").strip()

@@ -31,7 +31,8 @@ inline constexpr std::uint32_t in_batch = 1U << 0U;
 inline constexpr std::uint32_t in_ready = 1U << 1U;
 inline constexpr std::uint32_t in_unsent = 1U << 2U;
 inline constexpr std::uint32_t in_starved = 1U << 3U;
-inline constexpr std::uint32_t of_slot = in_batch | in_ready | in_unsent | in_starved;
+inline constexpr std::uint32_t in_resends = 1U << 22U;
+inline constexpr std::uint32_t of_slot = in_batch | in_ready | in_unsent | in_starved | in_resends;
 
 inline constexpr std::uint32_t open = 1U << 4U;          ///< the layer knows it, or is to be told of it
 inline constexpr std::uint32_t fresh = 1U << 5U;         ///< `opened` is still to be called

@@ -15,6 +15,7 @@ settings bounded(settings s) noexcept {
     s.receive_window = std::clamp(s.receive_window, 2048U, most_window);
     s.output_limit = std::max(s.output_limit, 2 * shard::block_pool::large_room);
     s.mtu = std::max(s.mtu, least_mtu);
+    s.rto_initial = std::max(s.rto_initial, s.rto_least);
     return s;
 }
 
@@ -31,6 +32,7 @@ endpoint::endpoint(std::span<const listener> listeners, shard::connection_limits
       _now(now),
       _milliseconds(timestamp_clock(now)),
       _wheel(now),
+      _resends(_settings.connections),
       _pool(_settings.buffers),
       _table(_settings.connections),
       _time_wait(_settings.time_wait, _settings.time_wait_time),
@@ -205,8 +207,10 @@ bool endpoint::consistent() const noexcept {
     std::size_t half_open = 0;
     std::size_t early = 0;
     std::size_t lent = 0;
+    std::size_t in_resends = 0;
     for (std::uint32_t slot = 0; slot < _slots; ++slot) {
         const conn k = self.at(slot);
+        in_resends += k.h.is(mark::in_resends) ? 1 : 0;
         if (k.h.now == state::free) {
             if (k.h.input != nullptr || k.c.output != nullptr || k.c.early != nullptr) {
                 return false;
@@ -237,13 +241,14 @@ bool endpoint::consistent() const noexcept {
             k.h.snd_max - k.h.snd_una <= whole && k.h.window_left() <= most_window + (1U << 14) &&
             k.c.offered <= held(k) &&
             find_slot(k.c.info.peer, k.c.info.local, hash_of(_keys.table, k.c.info.peer, k.c.info.local)) == slot &&
-            (k.h.snd_una == k.h.snd_max || k.c.resend_at != shard::never);
+            (k.h.snd_una == k.h.snd_max || k.c.resend_at != shard::never) &&
+            (k.h.is(mark::in_resends) || k.c.resend_at >= k.c.due());
         if (!ok) {
             return false;
         }
     }
     return used == _used && half_open == _half_open && early == _early_held && lent + early == _pool.lent() &&
-           used + _free.size() == _slots;
+           in_resends == _resends.size() && used + _free.size() == _slots;
 }
 
 }  // namespace postern::tcp

@@ -27,6 +27,7 @@
 #include "dataplane/tcp/connection_table.h"
 #include "dataplane/tcp/cookie.h"
 #include "dataplane/tcp/counters.h"
+#include "dataplane/tcp/resend_queue.h"
 #include "dataplane/tcp/reset_limiter.h"
 #include "dataplane/tcp/segment.h"
 #include "dataplane/tcp/settings.h"
@@ -113,7 +114,7 @@ public:
 
     /// Nothing is to be done before a segment, `next_timer` or another thread says so.
     bool may_sleep() const noexcept { return _ready.empty() && _unsent.empty() && _fresh.empty(); }
-    shard::instant next_timer() const noexcept { return _wheel.next(); }
+    shard::instant next_timer() const noexcept { return std::min(_wheel.next(), _resends.next(_now)); }
 
     const counters& counts() const noexcept { return _counts; }
     /// Who accepts connections to this address and port; null: nobody.
@@ -125,6 +126,7 @@ public:
     /// Octets of blocks lent, and of them for what came out of order.
     std::size_t buffered() const noexcept { return _pool.lent(); }
     std::size_t held_out_of_order() const noexcept { return _early_held; }
+    /// Connections in the wheel; those that only wait for an ACK are in no wheel.
     std::size_t timers() const noexcept { return _wheel.size(); }
     /// False: a list, a count or a sequence variable contradicts another. For tests; goes over everything.
     bool consistent() const noexcept;
@@ -154,7 +156,11 @@ private:
     std::uint32_t find_slot(const shard::endpoint& peer, const shard::endpoint& local,
                             std::uint64_t key) const noexcept;
     std::uint32_t milliseconds() const noexcept { return _milliseconds; }
-    void rearm(conn k) noexcept { _wheel.set(k.c, std::min(std::min(k.c.deadline, k.c.ack_at), k.c.resend_at)); }
+    /// An entry in `_resends` comes up no later than `resend_at`, so the wheel need not know of that.
+    void rearm(conn k) noexcept {
+        const shard::instant resend = k.h.is(mark::in_resends) ? shard::never : k.c.resend_at;
+        _wheel.set(k.c, std::min(std::min(k.c.deadline, k.c.ack_at), resend));
+    }
     bool under_pressure() const noexcept { return _pool.lent() >= _settings.buffers - _settings.buffers / 8; }
 
     // endpoint_seam.cc: what the layer calls.
@@ -275,6 +281,9 @@ private:
 
     // endpoint_timers.cc
     inline shard::instant rto(conn k) const noexcept;
+    inline void await_ack(conn k) noexcept;
+    void resends_due() noexcept;
+    bool resend_if_due(conn k) noexcept;
     void resend_timer(conn k) noexcept;
     void probe(conn k) noexcept;
     void give_up(conn k, shard::counter& why) noexcept;
@@ -291,6 +300,7 @@ private:
     shard::instant _cookies_until{0};  ///< ACKs may bring cookies
 
     shard::timer_wheel _wheel;
+    resend_queue _resends;
     shard::block_pool _pool;
     counters _counts;
     connection_table _table;

@@ -101,8 +101,12 @@ bool endpoint::advance(conn k, const segment& s) noexcept {
         k.c.recover = seq_max(k.c.recover, s.ack - 1);  // or it would be ahead again after 2 GiB
         open_congestion_window(k, acked);
     }
-    k.c.resend_at = k.h.snd_una == k.h.snd_max ? shard::never : _now + rto(k);
-    rearm(k);
+    if (k.h.snd_una == k.h.snd_max) {
+        k.c.resend_at = shard::never;
+        rearm(k);
+    } else {
+        await_ack(k);
+    }
     if (k.h.flight() < queued(k) || k.h.is(mark::fin_wanted)) {
         mark_unsent(k);
     }
@@ -159,8 +163,7 @@ void endpoint::duplicate_ack(conn k) noexcept {
     k.h.set(mark::recovering);
     resend_first(k);
     k.h.cwnd = k.c.ssthresh + duplicates_for_resend * mss;
-    k.c.resend_at = _now + rto(k);
-    rearm(k);
+    await_ack(k);
     mark_unsent(k);
 }
 

@@ -100,8 +100,7 @@ bool endpoint::send_data(conn k) noexcept {
         }
     }
     if (k.h.snd_una == k.h.snd_max && k.h.flight() < octets && k.c.resend_at == shard::never) {
-        k.c.resend_at = _now + rto(k);  // the window is shut: RFC 9293 3.8.6.1
-        rearm(k);
+        await_ack(k);  // the window is shut: RFC 9293 3.8.6.1
     }
     return sent;
 }

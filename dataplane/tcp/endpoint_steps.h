@@ -95,8 +95,7 @@ inline void endpoint::sent_part(conn k, std::uint32_t seq, std::uint32_t n, bool
     }
     k.c.last_sent_at = milliseconds() | 1U;
     if (k.c.resend_at == shard::never) {
-        k.c.resend_at = _now + rto(k);
-        rearm(k);
+        await_ack(k);
     }
 }
 
@@ -135,6 +134,21 @@ inline shard::instant endpoint::rto(conn k) const noexcept {
     return k.c.backoff == 0
                ? base
                : std::min(base * (std::int64_t{1} << std::min<unsigned>(k.c.backoff, 16)), _settings.rto_most);
+}
+
+/// What is out is sent again unless its ACK comes before a time-out from now.
+inline void endpoint::await_ack(conn k) noexcept {
+    const shard::instant after = rto(k);
+    k.c.resend_at = _now + after;
+    if (k.h.is(mark::in_resends)) {
+        return;  // and comes up before that
+    }
+    if (after == _settings.rto_least) {
+        k.h.set(mark::in_resends);
+        _resends.push(k.c.slot, k.c.resend_at);
+    } else {
+        rearm(k);
+    }
 }
 
 /// RFC 5681 3.1.

@@ -8,15 +8,38 @@
 
 namespace postern::tcp {
 
+/// Those whose entry comes up: their time-out has come, or was put off to a time that the wheel now minds, or the ACK
+/// came.
+void endpoint::resends_due() noexcept {
+    for (std::uint32_t slot = _resends.pop(_now); slot != resend_queue::none; slot = _resends.pop(_now)) {
+        if (const std::uint32_t later = _resends.ahead(); later != resend_queue::none) {
+            __builtin_prefetch(&_connections[later].h, 1);
+            __builtin_prefetch(&_connections[later].c.resend_at);
+        }
+        const conn k = at(slot);
+        k.h.clear(mark::in_resends);
+        if (k.h.now != state::free && k.c.resend_at != shard::never && resend_if_due(k)) {
+            rearm(k);
+        }
+    }
+}
+
+/// False: that ended the connection.
+bool endpoint::resend_if_due(conn k) noexcept {
+    if (k.c.resend_at > _now) {
+        return true;
+    }
+    k.c.resend_at = shard::never;
+    resend_timer(k);
+    return k.h.now != state::free && !k.h.is(mark::broken);
+}
+
 bool endpoint::next_deadline(shard::connection& out) {
+    resends_due();
     while (shard::timer_wheel::timer* const due = _wheel.expire(_now)) {
         const conn k = at(static_cast<cold_state&>(*due).slot);
-        if (k.c.resend_at <= _now) {
-            k.c.resend_at = shard::never;
-            resend_timer(k);
-            if (k.h.now == state::free || k.h.is(mark::broken)) {
-                continue;
-            }
+        if (!resend_if_due(k)) {
+            continue;
         }
         if (k.c.ack_at <= _now) {
             k.c.ack_at = shard::never;

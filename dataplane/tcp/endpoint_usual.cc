@@ -1,9 +1,9 @@
 // The short ways through a connection: the segment that nearly all are, and the reply that nearly all get.
 //
-// One command comes in order on an established connection with an ACK of all that was sent before; one short reply goes
-// out. Every condition is looked at before anything is changed; if one does not hold, the long way does the same from
-// the start (endpoint_input.cc, endpoint_ack.cc, endpoint_output.cc), so nothing here decides anything on its own. Van
-// Jacobson called it header prediction.
+// One command comes in order on an established connection with an ACK of all that was sent before, or that ACK alone;
+// one short reply goes out. Every condition is looked at before anything is changed; if one does not hold, the long way
+// does the same from the start (endpoint_input.cc, endpoint_ack.cc, endpoint_output.cc), so nothing here decides
+// anything on its own. Van Jacobson called it header prediction.
 #include <algorithm>
 #include <cstring>
 
@@ -26,15 +26,16 @@ bool endpoint::usual_segment(conn k, const segment& s) noexcept {
     const auto octets = static_cast<std::uint32_t>(s.payload.size());
     const std::uint32_t window = std::uint32_t{s.window} << h.snd_scale;
     const bool plain = h.now == state::established && (s.flags & ~unsigned{flag::psh}) == flag::ack &&
-                       s.seq == h.rcv_nxt && octets != 0 && octets <= h.window_left() && h.input == nullptr &&
-                       c.early == nullptr && (h.marks & (usual_in | unusual_in)) == usual_in;
+                       s.seq == h.rcv_nxt && octets <= h.window_left() && h.input == nullptr && c.early == nullptr &&
+                       (h.marks & (usual_in | unusual_in)) == usual_in;
     const bool answers = s.ack == h.snd_max && h.snd_nxt == h.snd_max && window != 0 && h.snd_window != 0;
     const bool timely =
         !h.is(mark::timestamps) || (s.options.has_timestamps && seq_ge(s.options.timestamp, h.ts_recent));
     const std::uint32_t acked = s.ack - h.snd_una;
     block* const reply = c.output;
     const bool whole = reply == nullptr ? acked == 0 : acked != 0 && reply->next == nullptr && reply->size() == acked;
-    if (!plain || !answers || !timely || !whole) {
+    const bool tells = octets != 0 || (acked != 0 && c.waits_for == 0);
+    if (!plain || !answers || !timely || !whole || !tells) {
         return false;
     }
     c.link = s.link;
@@ -52,13 +53,16 @@ bool endpoint::usual_segment(conn k, const segment& s) noexcept {
         h.snd_una = s.ack;
         c.recover = seq_max(c.recover, s.ack - 1);
         open_congestion_window(k, acked);
-        // The timer stays where it is in the wheel: it finds nothing to do, or the next reply's time, when it comes up.
+        // The timer stays where it is: it finds nothing to do, or the next reply's time, when it comes up.
         c.resend_at = shard::never;
     }
     h.snd_window = window;
     h.snd_wl1 = s.seq;
     h.snd_wl2 = s.ack;
     c.max_window = std::max(c.max_window, window);
+    if (octets == 0) {
+        return true;
+    }
 
     mark_unsent(k);
     h.count_unacked();
@@ -131,8 +135,7 @@ bool endpoint::usual_reply(conn k) noexcept {
         h.snd_max += octets;
         h.snd_nxt = h.snd_max;
         c.last_sent_at = milliseconds() | 1U;
-        c.resend_at = _now + rto(k);
-        rearm(k);
+        await_ack(k);
     } else {
         sent_part(k, h.snd_max, octets, false);
     }

@@ -35,7 +35,7 @@ void run_turn(endpoint& e, Sessions& sessions, shard::instant now, std::span<con
             if (const std::size_t i = at - step; i < some.size()) {
                 slots[i] = e.prefetch(keys[i]);
                 if constexpr (requires { sessions.prefetch(slots[i]); }) {
-                    if (slots[i] != connection_table::none) {
+                    if (slots[i] != connection_table::none && !some[i].payload.empty()) {
                         sessions.prefetch(slots[i]);
                     }
                 }
@@ -43,7 +43,9 @@ void run_turn(endpoint& e, Sessions& sessions, shard::instant now, std::span<con
             if (const std::size_t i = at - 2 * step; i < some.size() && slots[i] != connection_table::none) {
                 e.prefetch_behind(slots[i]);
                 if constexpr (requires { sessions.prefetch_behind(slots[i]); }) {
-                    sessions.prefetch_behind(slots[i]);
+                    if (!some[i].payload.empty()) {
+                        sessions.prefetch_behind(slots[i]);
+                    }
                 }
             }
             if (const std::size_t i = at - 3 * step; i < some.size()) {

@@ -10,6 +10,7 @@
 #include "dataplane/tcp/connection_table.h"
 #include "dataplane/tcp/cookie.h"
 #include "dataplane/tcp/reassembly.h"
+#include "dataplane/tcp/resend_queue.h"
 #include "dataplane/tcp/reset_limiter.h"
 #include "dataplane/tcp/time_wait.h"
 #include "tests/dataplane/tcp/bench.h"
@@ -39,6 +40,45 @@ TEST(siphash, answers_as_the_reference_does) {
     const shard::siphash_key key{0x0706050403020100U, 0x0f0e0d0c0b0a0908U};
     EXPECT_EQ(shard::siphash24(key, 0x0706050403020100U, 0x0f0e0d0c0b0a0908U), 0x3f2acc7f57c29bdbU);
     EXPECT_EQ(shard::siphash24(key), 0x726fdb47dd0e0e31U) << "of nothing: vector 0";
+}
+
+TEST(resend_queue, gives_slots_when_they_are_due_and_not_before) {
+    constexpr shard::instant start = 12345ms;
+    resend_queue queue(8);
+    EXPECT_EQ(queue.next(start), shard::never);
+    queue.push(7, start + 1s);
+    queue.push(3, start + 1s);
+    queue.push(5, start + 2s);
+    EXPECT_EQ(queue.size(), 3U);
+    EXPECT_GE(queue.next(start), start + 1s);
+    EXPECT_LE(queue.next(start), start + 1s + shard::timer_wheel::tick);
+    EXPECT_EQ(queue.pop(start + 1s - 1ns), resend_queue::none);
+    EXPECT_EQ(queue.pop(start + 1s + shard::timer_wheel::tick), 7U);
+    EXPECT_EQ(queue.pop(start + 1s + shard::timer_wheel::tick), 3U);
+    EXPECT_EQ(queue.pop(start + 1s + shard::timer_wheel::tick), resend_queue::none);
+    EXPECT_EQ(queue.pop(start + 1h), 5U);
+    EXPECT_EQ(queue.pop(start + 1h), resend_queue::none);
+    EXPECT_EQ(queue.size(), 0U);
+}
+
+TEST(resend_queue, holds_every_slot_and_goes_round) {
+    constexpr std::uint32_t most = 100;
+    resend_queue queue(most);
+    // Ticks wrap in the middle, after 416 days.
+    shard::instant now = shard::timer_wheel::tick * (std::int64_t{1} << 32U) - 500s;
+    std::uint32_t next = 0;
+    for (std::uint32_t i = 0; i < most; ++i) {
+        queue.push(i, now + 1s);
+    }
+    for (int i = 0; i < 1000; ++i) {
+        now += 1s;
+        ASSERT_LE(queue.next(now - 1s), now + shard::timer_wheel::tick);
+        ASSERT_EQ(queue.ahead(), (next + 8) % most);
+        ASSERT_EQ(queue.pop(now + shard::timer_wheel::tick), next) << i;
+        queue.push(next, now + 1s);
+        next = (next + 1) % most;
+    }
+    EXPECT_EQ(queue.size(), most);
 }
 
 TEST(cookie, comes_back_with_the_mss_below_the_syns) {

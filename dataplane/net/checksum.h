@@ -13,6 +13,9 @@
 namespace postern::net {
 
 /// A one's complement sum on its way; parts are added in any order, each but the last of even length.
+///
+/// It is kept in 64 bits, of which 2^64 - 1 is 0 as 2^16 - 1 is in 16 bits, so that a carry is added at the other end
+/// and any number of words that stands in the order of the wire is added in one go.
 class checksum_sum {
 public:
     checksum_sum& add(octets some) noexcept {
@@ -21,11 +24,7 @@ public:
         static_assert(std::endian::native == std::endian::little);
         const std::uint8_t* const at = some.data();
         std::uint64_t sum = 0;
-        std::uint64_t carried = 0;
-        const auto take = [&](std::uint64_t word) {
-            sum += word;
-            carried += sum < word ? 1 : 0;
-        };
+        const auto take = [&](std::uint64_t word) { sum = plus(sum, word); };
         const auto word = [at](std::size_t offset) {
             std::uint64_t value = 0;
             std::memcpy(&value, at + offset, sizeof value);
@@ -50,23 +49,14 @@ public:
                 take(value);
             }
         }
-        const std::uint64_t swapped = __builtin_bswap64(sum);
-        // 2^64 is 1 in this arithmetic, and that in the order of these octets.
-        _sum += (swapped >> 32U) + (swapped & 0xffffffffU) + (carried << 8U);
-        return *this;
+        return add64(__builtin_bswap64(sum));
     }
-    checksum_sum& add16(std::uint16_t value) noexcept {
-        _sum += value;
-        return *this;
-    }
+    checksum_sum& add16(std::uint16_t value) noexcept { return add64(value); }
     /// The two words of a number that stands in the order of the wire.
-    checksum_sum& add32(std::uint32_t value) noexcept {
-        _sum += value;  // 2^16 is 1 in this arithmetic
-        return *this;
-    }
-    /// Four words that stand in the order of the wire in one number, or a small sum of some.
+    checksum_sum& add32(std::uint32_t value) noexcept { return add64(value); }
+    /// Four words that stand in the order of the wire in one number, or a sum of some that did not overflow.
     checksum_sum& add64(std::uint64_t value) noexcept {
-        _sum += (value >> 32U) + (value & 0xffffffffU);
+        _sum = plus(_sum, value);
         return *this;
     }
     /// Copies octets and adds them as the last part.
@@ -76,11 +66,7 @@ public:
             return add({to, size});
         }
         std::uint64_t sum = 0;
-        std::uint64_t carried = 0;
-        const auto take = [&](std::uint64_t word) {
-            sum += word;
-            carried += sum < word ? 1 : 0;
-        };
+        const auto take = [&](std::uint64_t word) { sum = plus(sum, word); };
         const auto copy = [&](std::size_t offset) {
             std::uint64_t word = 0;
             std::memcpy(&word, from + offset, sizeof word);
@@ -94,9 +80,7 @@ public:
         if (done != size) {
             take(copy(size - 8) >> 8 * (8 - (size - done)));  // less those that were added before
         }
-        const std::uint64_t swapped = __builtin_bswap64(sum);
-        _sum += (swapped >> 32U) + (swapped & 0xffffffffU) + (carried << 8U);
-        return *this;
+        return add64(__builtin_bswap64(sum));
     }
     /// Addresses, length and protocol, as TCP, UDP and ICMPv6 have them (RFC 9293 3.1, RFC 8200 8.1).
     checksum_sum& add_pseudo(const ip_address& from, const ip_address& to, std::uint8_t protocol,
@@ -106,19 +90,21 @@ public:
         } else {
             add(from).add(to);
         }
-        _sum += protocol;
-        _sum += length;
-        return *this;
+        return add64(protocol + length);
     }
     /// What stands in a header, in host order; 0 over a text that carries a right one.
     std::uint16_t complement() const noexcept {
-        std::uint64_t folded = (_sum & 0xffffffffU) + (_sum >> 32U);
-        folded = (folded & 0xffffU) + (folded >> 16U & 0xffffU) + (folded >> 32U);
-        folded = (folded & 0xffffU) + (folded >> 16U);
-        return static_cast<std::uint16_t>(~(folded + (folded >> 16U)));
+        // Each half plus the other, carry included, comes out on top.
+        const auto words = static_cast<std::uint32_t>((_sum + std::rotl(_sum, 32)) >> 32U);
+        return static_cast<std::uint16_t>(~((words + std::rotl(words, 16)) >> 16U));
     }
 
 private:
+    static std::uint64_t plus(std::uint64_t a, std::uint64_t b) noexcept {
+        const std::uint64_t sum = a + b;
+        return sum + (sum < b ? 1 : 0);
+    }
+
     std::uint64_t _sum = 0;
 };
 

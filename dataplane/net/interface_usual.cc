@@ -1,4 +1,5 @@
 // The short ways of the interface: in for the frames that nearly all are, out for replies to them.
+#include <array>
 #include <bit>
 #include <cstring>
 
@@ -18,15 +19,12 @@ void put_link(std::uint8_t* at, std::uint64_t link) noexcept {
 }
 /// Whether the checksum of these 20 octets is right: a sum of all ones, in either order of octets (RFC 1071 2).
 bool is_whole_header(const std::uint8_t* at) noexcept {
-    std::uint64_t sum = 0;
-    for (std::size_t i = 0; i < ipv4_header; i += 4) {
-        std::uint32_t word = 0;
-        std::memcpy(&word, at + i, sizeof word);
-        sum += word;
-    }
-    sum = (sum & 0xffffU) + (sum >> 16U & 0xffffU) + (sum >> 32U);
-    sum = (sum & 0xffffU) + (sum >> 16U);
-    return sum == 0xffff;
+    std::array<std::uint64_t, 2> words{};
+    std::uint32_t last = 0;
+    std::memcpy(words.data(), at, sizeof words);
+    std::memcpy(&last, at + sizeof words, sizeof last);
+    static_assert(sizeof words + sizeof last == ipv4_header);
+    return checksum_sum().add64(words[0]).add64(words[1]).add32(last).complement() == 0;
 }
 ip_address mapped(const std::uint8_t* at) noexcept {
     ip_address out = unspecified_ipv4;

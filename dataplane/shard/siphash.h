@@ -4,6 +4,7 @@
 
 #include <bit>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 
 namespace postern::shard {
@@ -49,16 +50,20 @@ struct state {
     }
 };
 
-}  // namespace siphash_detail
-
-namespace siphash_detail {
+constexpr state begin(const siphash_key& key) noexcept {
+    return {key.low ^ 0x736f6d6570736575U, key.high ^ 0x646f72616e646f6dU, key.low ^ 0x6c7967656e657261U,
+            key.high ^ 0x7465646279746573U};
+}
+/// What ends a message of whole words: its length in octets.
+constexpr std::uint64_t length_word(std::size_t words) noexcept {
+    return (words * 8 & 0xffU) << 56;
+}
 
 template <int Compress, int Finish, class... Words>
 constexpr std::uint64_t hash(const siphash_key& key, Words... words) noexcept {
-    state s{key.low ^ 0x736f6d6570736575U, key.high ^ 0x646f72616e646f6dU, key.low ^ 0x6c7967656e657261U,
-            key.high ^ 0x7465646279746573U};
+    state s = begin(key);
     (s.template word<Compress>(words), ...);
-    s.template word<Compress>((sizeof...(Words) * 8 & 0xffU) << 56);  // the length in octets
+    s.template word<Compress>(length_word(sizeof...(Words)));
     s.v2 ^= 0xff;
     s.template rounds<Finish>();
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;

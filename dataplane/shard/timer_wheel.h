@@ -71,6 +71,15 @@ public:
     /// Takes one timer that is due at `now` out of the wheel, or nullptr. Its `due()` is `never` afterwards. Timers may
     /// be set and cancelled between calls.
     timer* expire(instant now) noexcept {
+        return expire(now, [](const timer& next) {
+            __builtin_prefetch(&next, 1);
+            __builtin_prefetch(reinterpret_cast<const char*>(&next) + 64, 1);  // what its owner has behind it
+        });
+    }
+    /// The same with the owner's way to ask the cache for the next one that comes up: of a hundred thousand none is in
+    /// it.
+    template <class Ask>
+    timer* expire(instant now, Ask&& ask_for) noexcept {
         const std::int64_t end = floor_tick(now);
         if (_count == 0) {
             _current = end > _current ? end : _current;
@@ -81,7 +90,9 @@ public:
         }
         for (;;) {
             while (timer* const t = _heads[index(_current)]) {
-                ask_for(t->_next);
+                if (t->_next != nullptr) {
+                    ask_for(*t->_next);
+                }
                 unlink(*t);
                 if (t->_due <= now) {
                     t->_due = never;
@@ -128,14 +139,6 @@ private:
         const std::int64_t whole = floor_tick(due);
         const std::int64_t at = (due.count() & (tick.count() - 1)) == 0 ? whole : whole + 1;
         return at < first ? first : at > last ? last : at;
-    }
-
-    /// The next one that comes up, and what its owner has behind it: of a hundred thousand none is in the cache.
-    static void ask_for(const timer* t) noexcept {
-        if (t != nullptr) {
-            __builtin_prefetch(t, 1);
-            __builtin_prefetch(reinterpret_cast<const char*>(t) + 64, 1);
-        }
     }
 
     void link(timer& t, std::int64_t at) noexcept {

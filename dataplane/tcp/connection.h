@@ -52,6 +52,7 @@ inline constexpr std::uint32_t recovering = 1U << 18U;  ///< fast recovery, RFC 
 inline constexpr std::uint32_t timing = 1U << 19U;      ///< `timed_seq` is being timed
 inline constexpr std::uint32_t scaled = 1U << 20U;      ///< window scaling is agreed on
 inline constexpr std::uint32_t syn_ack_again = 1U << 21U;
+inline constexpr std::uint32_t early = 1U << 23U;  ///< octets that came out of order are held
 
 // Two counts.
 inline constexpr unsigned unacked_at = 24;
@@ -99,41 +100,49 @@ struct alignas(64) hot_state {
 };
 static_assert(sizeof(hot_state) == 64);
 
-struct alignas(64) cold_state : shard::timer_wheel::timer {
+/// What nearly every segment touches besides: two lines, whole.
+struct warm_state {
     shard::connection_info info;
     std::uint64_t link = 0;                      ///< segment::link of the last valid segment
-    shard::instant deadline = shard::never;      ///< the layer's, or of the end
-    shard::instant resend_at = shard::never;     ///< retransmission, or probe of a closed window
-    shard::instant ack_at = shard::never;        ///< of the delayed ACK
     shard::block_pool::block* output = nullptr;  ///< unacknowledged and unsent octets, from SND.UNA on
     shard::block_pool::block* output_last = nullptr;
-    reassembly* early = nullptr;      ///< octets that came out of order
-    std::uint32_t output_room = 0;    ///< octets of `output`'s blocks, used or not
-    std::uint32_t waits_for = 0;      ///< octets of a reserve that came back empty; discarded octets once finished
-    std::uint32_t offered = 0;        ///< octets of `input` that the layer has seen
-    std::uint32_t ssthresh = 0;       ///< octets
-    std::uint32_t recover = 0;        ///< RFC 6582 3.2
-    std::uint32_t max_window = 0;     ///< the largest the peer ever offered
-    std::uint32_t srtt = 0;           ///< microseconds; 0: not measured
-    std::uint32_t rttvar = 0;         ///< microseconds
-    std::uint32_t ts_offset = 0;      ///< our TSval is the clock plus this
-    std::uint32_t ts_recent_at = 0;   ///< when ts_recent was set, milliseconds
-    std::uint32_t timed_seq = 0;      ///< without timestamps: acknowledged, it gives a measurement
-    std::uint32_t timed_at = 0;       ///< milliseconds
-    std::uint32_t last_sent_at = 0;   ///< milliseconds
-    std::uint32_t challenged_at = 0;  ///< milliseconds: begin of the period that `challenges` counts
-    std::uint8_t challenges = 0;
+    shard::instant resend_at = shard::never;  ///< retransmission, or probe of a closed window
+    shard::instant ack_at = shard::never;     ///< of the delayed ACK
+    std::uint32_t output_room = 0;            ///< octets of `output`'s blocks, used or not
+    std::uint32_t waits_for = 0;     ///< octets of a reserve that came back empty; discarded octets once finished
+    std::uint32_t ssthresh = 0;      ///< octets
+    std::uint32_t recover = 0;       ///< RFC 6582 3.2
+    std::uint32_t max_window = 0;    ///< the largest the peer ever offered
+    std::uint32_t srtt = 0;          ///< microseconds; 0: not measured
+    std::uint32_t rttvar = 0;        ///< microseconds
+    std::uint32_t ts_offset = 0;     ///< our TSval is the clock plus this
+    std::uint32_t ts_recent_at = 0;  ///< when ts_recent was set, milliseconds
+    std::uint32_t last_sent_at = 0;  ///< milliseconds
+    std::uint32_t slot = 0;          ///< its own
     std::uint8_t backoff = 0;
     std::uint8_t unanswered = 0;  ///< time-outs since the peer was last heard
+    // Of the state below, where no room is left.
+    std::uint8_t challenges = 0;
     shard::admission word = shard::admission::admitted;
-    std::uint32_t slot = 0;  ///< its own
+};
+
+/// And what is for timers, input that is held, and what goes wrong.
+struct alignas(64) cold_state : warm_state, shard::timer_wheel::timer {
+    shard::instant deadline = shard::never;  ///< the layer's, or of the end
+    reassembly* early = nullptr;             ///< octets that came out of order; `mark::early` says whether
+    std::uint32_t offered = 0;               ///< octets of `input` that the layer has seen
+    std::uint32_t timed_seq = 0;             ///< without timestamps: acknowledged, it gives a measurement
+    std::uint32_t timed_at = 0;              ///< milliseconds
+    std::uint32_t challenged_at = 0;         ///< milliseconds: begin of the period that `challenges` counts
 };
 
 /// One page of memory for all of a connection: random ones cost a walk of the page tables each.
 struct connection_slot {
+    static constexpr std::size_t usual_octets = 192;  ///< the lines that a segment touches that takes the short ways
     hot_state h;
     cold_state c;
 };
+static_assert(sizeof(hot_state) + sizeof(warm_state) == connection_slot::usual_octets);
 static_assert(sizeof(connection_slot) == 256, "EDGE's 512 an idle connection, session included");
 
 }  // namespace postern::tcp

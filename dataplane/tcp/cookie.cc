@@ -1,10 +1,12 @@
 #include "dataplane/tcp/cookie.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
 
 #include "dataplane/net/address.h"
+#include "dataplane/shard/siphash_pairs.h"
 
 namespace postern::tcp {
 namespace {
@@ -21,6 +23,13 @@ words words_of(const shard::endpoint& peer, const shard::endpoint& local) noexce
     std::memcpy(&w.local_low, local.address.data() + 8, 8);
     w.ports = std::uint64_t{peer.port} << 16 | local.port;
     return w;
+}
+
+/// Two words say all of an IPv4 connection, and the hash knows how many there were. Each address is the upper half of
+/// its word.
+shard::word_pair of_ipv4(const words& w) noexcept {
+    static_assert(std::endian::native == std::endian::little);
+    return {w.peer_low >> 32 | (w.local_low >> 32 << 32), w.ports};
 }
 
 // 5 bits of time, 3 of MSS, 24 of proof.
@@ -47,11 +56,30 @@ std::uint64_t hash_of(const shard::siphash_key& key, const shard::endpoint& peer
                       const shard::endpoint& local) noexcept {
     const words w = words_of(peer, local);
     if (net::is_ipv4(peer.address)) {  // and so is the other end: net takes no mapped address over IPv6
-        // Two words say all of it, and the hash knows how many there were. Each address is the upper half of its word.
-        static_assert(std::endian::native == std::endian::little);
-        return shard::siphash13(key, w.peer_low >> 32 | (w.local_low >> 32 << 32), w.ports);
+        const shard::word_pair both = of_ipv4(w);
+        return shard::siphash13(key, both.first, both.second);
     }
     return shard::siphash13(key, w.peer_high, w.peer_low, w.local_high, w.local_low, w.ports);
+}
+
+void hashes_of(const shard::siphash_key& key, std::span<const segment> burst, std::uint64_t* hashes) noexcept {
+    std::array<shard::word_pair, 32> pairs;
+    while (!burst.empty()) {
+        const std::span<const segment> some = burst.first(std::min(burst.size(), pairs.size()));
+        bool all_ipv4 = true;
+        for (std::size_t i = 0; i < some.size(); ++i) {
+            pairs[i] = of_ipv4(words_of(some[i].peer, some[i].local));
+            all_ipv4 &= net::is_ipv4(some[i].peer.address);
+        }
+        shard::siphash13_pairs(key, {pairs.data(), some.size()}, hashes);
+        for (std::size_t i = 0; !all_ipv4 && i < some.size(); ++i) {
+            if (!net::is_ipv4(some[i].peer.address)) {
+                hashes[i] = hash_of(key, some[i].peer, some[i].local);
+            }
+        }
+        burst = burst.subspan(some.size());
+        hashes += some.size();
+    }
 }
 
 identity identity_of(const shard::siphash_key& key, const shard::endpoint& peer,

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "dataplane/tcp/segment.h"
 #include "dataplane/tcp/settings.h"
@@ -16,6 +17,9 @@ namespace postern::tcp {
 /// The connection table's hash of both ends.
 std::uint64_t hash_of(const shard::siphash_key& key, const shard::endpoint& peer,
                       const shard::endpoint& local) noexcept;
+
+/// The same of each segment of a burst; `hashes` has room for as many.
+void hashes_of(const shard::siphash_key& key, std::span<const segment> burst, std::uint64_t* hashes) noexcept;
 
 /// What is drawn for a pair of ends once and for all.
 struct identity {

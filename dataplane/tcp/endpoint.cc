@@ -59,17 +59,15 @@ void endpoint::begin_turn(shard::instant now) noexcept {
     _ready.clear();
 }
 
-std::uint64_t endpoint::prepare(const segment& s) const noexcept {
-    const std::uint64_t key = hash_of(_keys.table, s.peer, s.local);
-    _table.prefetch(key);
-    return key;
+void endpoint::prepare(std::span<const segment> burst, std::uint64_t* keys) const noexcept {
+    hashes_of(_keys.table, burst, keys);
 }
 
 std::uint32_t endpoint::prefetch(std::uint64_t key) const noexcept {
     const std::uint32_t slot = _table.first(key);
     if (slot != no_slot) {
         const auto* const at = reinterpret_cast<const char*>(&_connections[slot]);
-        for (std::size_t line = 0; line < sizeof(connection_slot); line += 64) {
+        for (std::size_t line = 0; line < connection_slot::usual_octets; line += 64) {
             __builtin_prefetch(at + line, 1);
         }
     }
@@ -101,6 +99,10 @@ void endpoint::input(const segment& s, std::uint64_t key, std::uint32_t probably
     } else if (const conn k = at(slot); slot == probably || !usual_segment(k, s)) {
         synchronised_arrived(k, s);
     }
+}
+
+void endpoint::input(const segment& s) {
+    input(s, hash_of(_keys.table, s.peer, s.local), no_slot);
 }
 
 void endpoint::input_done() {
@@ -239,7 +241,7 @@ bool endpoint::consistent() const noexcept {
         const bool ok =
             room == k.c.output_room && seq_le(k.h.snd_una, k.h.snd_nxt) && seq_le(k.h.snd_nxt, k.h.snd_max) &&
             k.h.snd_max - k.h.snd_una <= whole && k.h.window_left() <= most_window + (1U << 14) &&
-            k.c.offered <= held(k) &&
+            k.c.offered <= held(k) && k.h.is(mark::early) == (k.c.early != nullptr) &&
             find_slot(k.c.info.peer, k.c.info.local, hash_of(_keys.table, k.c.info.peer, k.c.info.local)) == slot &&
             (k.h.snd_una == k.h.snd_max || k.c.resend_at != shard::never) &&
             (k.h.is(mark::in_resends) || k.c.resend_at >= k.c.due());

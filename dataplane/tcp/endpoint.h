@@ -5,8 +5,8 @@
 // and 8201. Not: ECN, Fast Open, urgent data (its octets are ordinary ones), MD5 and AO, Nagle, keep-alive (the
 // sessions' deadlines do that).
 //
-// A turn, as `run_turn` (turn.h) makes it: begin_turn; for a burst prepare all, prefetch all, then for each input and
-// the callbacks that `next` names; input_done and the callbacks that are left; next_deadline until there is none;
+// A turn, as `run_turn` (turn.h) makes it: begin_turn; for a burst prepare, prefetch all, then for each input and the
+// callbacks that `next` names; input_done and the callbacks that are left; next_deadline until there is none;
 // end_turn, which sends what the turn brought, coalesced. A payload is offered as it lies in its frame; only what the
 // layer leaves is copied. Every cap and what gives way under it stands in settings.h.
 #pragma once
@@ -81,8 +81,10 @@ public:
     using step = shard::step;
 
     void begin_turn(shard::instant now) noexcept;
-    /// First stage of a lookup: the key of `input`; prefetches the table's line.
-    std::uint64_t prepare(const segment& s) const noexcept;
+    /// The keys of `input`, one for each segment of a burst; `keys` has room for them.
+    void prepare(std::span<const segment> burst, std::uint64_t* keys) const noexcept;
+    /// First stage of a lookup: prefetches the table's line.
+    void prefetch_entry(std::uint64_t key) const noexcept { _table.prefetch(key); }
     /// Second stage: prefetches the connection.
     /// The slot that is probably meant, or `connection_table::none`.
     std::uint32_t prefetch(std::uint64_t key) const noexcept;
@@ -90,7 +92,7 @@ public:
     void prefetch_behind(std::uint32_t slot) const noexcept;
     /// One segment; `probably` is what `prefetch` said. `next` must be asked until `none` before the next one.
     void input(const segment& s, std::uint64_t key, std::uint32_t probably);
-    void input(const segment& s) { input(s, prepare(s), no_slot); }
+    void input(const segment& s);
     void path_mtu(const path_report& r) noexcept;
     /// All segments of the turn were put in: connections that opened with them may be greeted.
     void input_done();

@@ -152,7 +152,7 @@ void endpoint::in_order(conn k, std::span<const char> octets, bool fin, bool pus
                 return;
             }
         } else if (k.h.input == nullptr && k.h.is(mark::wants) && !k.h.is(mark::fresh) && !k.h.is(mark::in_batch) &&
-                   !fin && k.c.early == nullptr && !output_stalled(k)) {
+                   !fin && !k.h.is(mark::early) && !output_stalled(k)) {
             // Straight from the frame.
             k.h.rcv_nxt += static_cast<std::uint32_t>(octets.size());
             k.h.clear(mark::offer_again);
@@ -173,7 +173,7 @@ void endpoint::in_order(conn k, std::span<const char> octets, bool fin, bool pus
     }
     if (fin) {
         peer_fin(k);
-    } else if (k.c.early != nullptr) {
+    } else if (k.h.is(mark::early)) {
         take_early(k);
     }
     if (k.h.now != state::free && k.h.is(mark::open) && !k.h.is(mark::fresh)) {
@@ -198,6 +198,7 @@ void endpoint::out_of_order(conn k, std::uint32_t seq, std::span<const char> oct
         if (k.c.early == nullptr) {
             k.c.early = reassembly::make(_pool, k.h.rcv_nxt);
             if (k.c.early != nullptr) {
+                k.h.set(mark::early);
                 k.c.early->slot = k.c.slot;
                 k.c.early->older = _early_newest;
                 (_early_newest == nullptr ? _early_oldest : _early_newest->newer) = k.c.early;
@@ -268,6 +269,7 @@ void endpoint::drop_early(conn k) noexcept {
     (e->newer == nullptr ? _early_newest : e->newer->older) = e->older;
     e->release(_pool);
     k.c.early = nullptr;
+    k.h.clear(mark::early);
 }
 
 /// The peer's FIN, all its octets before it taken. RFC 9293 3.10.7.4, eighth.

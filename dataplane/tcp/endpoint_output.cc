@@ -187,7 +187,7 @@ bool endpoint::emit(conn k, std::uint32_t seq, std::uint8_t flags, std::span<con
         s.options.timestamp = milliseconds() + k.c.ts_offset;
         s.options.timestamp_echo = k.h.ts_recent;
     }
-    if (k.h.is(mark::sack) && k.c.early != nullptr) {
+    if (k.h.is(mark::sack) && k.h.is(mark::early)) {
         const std::span<const seq_range> ranges = k.c.early->ranges();
         const std::size_t most = k.h.is(mark::timestamps) ? most_sack_blocks - 1 : most_sack_blocks;
         s.options.sack_blocks = static_cast<std::uint8_t>(std::min(most, ranges.size()));

@@ -22,7 +22,7 @@ inline std::uint32_t endpoint::held(conn k) const noexcept {
 /// Payload that fits a segment, RFC 6691.
 inline std::uint32_t endpoint::room_of_segment(conn k) const noexcept {
     std::uint32_t options = k.h.is(mark::timestamps) ? 12 : 0;
-    if (k.h.is(mark::sack) && k.c.early != nullptr && !k.c.early->ranges().empty()) {
+    if (k.h.is(mark::sack) && k.h.is(mark::early) && !k.c.early->ranges().empty()) {
         const std::size_t most = k.h.is(mark::timestamps) ? most_sack_blocks - 1 : most_sack_blocks;
         options += 4 + 8 * static_cast<std::uint32_t>(std::min(most, k.c.early->ranges().size()));
     }

@@ -36,7 +36,14 @@ bool endpoint::resend_if_due(conn k) noexcept {
 
 bool endpoint::next_deadline(shard::connection& out) {
     resends_due();
-    while (shard::timer_wheel::timer* const due = _wheel.expire(_now)) {
+    // A timer lies behind what it is looked at for.
+    const auto ask_for = [](const shard::timer_wheel::timer& next) {
+        const auto* const of = reinterpret_cast<const char*>(&static_cast<const cold_state&>(next));
+        __builtin_prefetch(of - sizeof(hot_state), 1);
+        __builtin_prefetch(&static_cast<const cold_state&>(next).resend_at, 1);
+        __builtin_prefetch(&next, 1);
+    };
+    while (shard::timer_wheel::timer* const due = _wheel.expire(_now, ask_for)) {
         const conn k = at(static_cast<cold_state&>(*due).slot);
         if (!resend_if_due(k)) {
             continue;

@@ -14,9 +14,9 @@ namespace {
 
 constexpr std::uint32_t usual_in = mark::open | mark::wants;
 constexpr std::uint32_t unusual_in = mark::fresh | mark::broken | mark::in_batch | mark::in_unsent | mark::recovering |
-                                     mark::fin_wanted | mark::dup_acks;
+                                     mark::fin_wanted | mark::dup_acks | mark::early;
 constexpr std::uint32_t unusual_out =
-    mark::fin_wanted | mark::recovering | mark::dup_acks | mark::offer_again | mark::peer_ended;
+    mark::fin_wanted | mark::recovering | mark::dup_acks | mark::offer_again | mark::peer_ended | mark::early;
 
 }  // namespace
 
@@ -26,7 +26,7 @@ bool endpoint::usual_segment(conn k, const segment& s) noexcept {
     const auto octets = static_cast<std::uint32_t>(s.payload.size());
     const std::uint32_t window = std::uint32_t{s.window} << h.snd_scale;
     const bool plain = h.now == state::established && (s.flags & ~unsigned{flag::psh}) == flag::ack &&
-                       s.seq == h.rcv_nxt && octets <= h.window_left() && h.input == nullptr && c.early == nullptr &&
+                       s.seq == h.rcv_nxt && octets <= h.window_left() && h.input == nullptr &&
                        (h.marks & (usual_in | unusual_in)) == usual_in;
     const bool answers = s.ack == h.snd_max && h.snd_nxt == h.snd_max && window != 0 && h.snd_window != 0;
     const bool timely =
@@ -89,7 +89,6 @@ bool endpoint::usual_consumed(shard::connection id) noexcept {
         return false;
     }
     _offered = {};
-    k.c.offered = 0;
     if (window_edge(k) - k.h.rcv_edge >= std::min(_settings.receive_window / 2, 2U * k.h.mss)) {
         k.h.set(mark::ack_now);  // RFC 9293 3.8.6.2.2
     }
@@ -101,8 +100,7 @@ bool endpoint::usual_reply(conn k) noexcept {
     cold_state& c = k.c;
     block* const reply = c.output;
     if (reply == nullptr || reply->next != nullptr || h.now != state::established || h.is(unusual_out) ||
-        h.snd_una != h.snd_max || h.snd_nxt != h.snd_max || c.early != nullptr || c.waits_for != 0 ||
-        h.input != nullptr) {
+        h.snd_una != h.snd_max || h.snd_nxt != h.snd_max || c.waits_for != 0 || h.input != nullptr) {
         return false;
     }
     const auto octets = static_cast<std::uint32_t>(reply->size());

@@ -28,9 +28,10 @@ void run_turn(endpoint& e, Sessions& sessions, shard::instant now, std::span<con
         // A pipeline: a segment's lines are asked for in three stages, a few segments ahead of it. All of a burst at
         // once would ask for more than a core can have on its way, and what is beyond that is forgotten.
         constexpr std::size_t step = 3;
+        e.prepare(some, keys.data());
         for (std::size_t at = 0; at < some.size() + 3 * step; ++at) {
             if (at < some.size()) {
-                keys[at] = e.prepare(some[at]);
+                e.prefetch_entry(keys[at]);
             }
             if (const std::size_t i = at - step; i < some.size()) {
                 slots[i] = e.prefetch(keys[i]);

@@ -42,6 +42,31 @@ TEST(siphash, answers_as_the_reference_does) {
     EXPECT_EQ(shard::siphash24(key), 0x726fdb47dd0e0e31U) << "of nothing: vector 0";
 }
 
+TEST(siphash, of_many_is_that_of_each) {
+    std::mt19937_64 random(4);
+    for (std::size_t size = 0; size <= 70; ++size) {
+        std::vector<segment> burst(size);
+        for (segment& s : burst) {
+            const auto part = [&] { return static_cast<std::uint8_t>(random()); };
+            const auto port = static_cast<std::uint16_t>(random());
+            if (size % 2 == 0 || random() % 4 != 0) {
+                s.peer = ipv4(part(), part(), part(), part(), port);
+                s.local = here;
+            } else {
+                s.peer = ipv6(part(), port);
+                s.local = ipv6(part(), 25);
+            }
+        }
+        std::vector<std::uint64_t> hashes(size + 1, 77);
+        hashes_of(testing::fixed_secrets.table, burst, hashes.data());
+        for (std::size_t i = 0; i < size; ++i) {
+            EXPECT_EQ(hashes[i], hash_of(testing::fixed_secrets.table, burst[i].peer, burst[i].local))
+                << size << ' ' << i;
+        }
+        EXPECT_EQ(hashes[size], 77U);
+    }
+}
+
 TEST(resend_queue, gives_slots_when_they_are_due_and_not_before) {
     constexpr shard::instant start = 12345ms;
     resend_queue queue(8);

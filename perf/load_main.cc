@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "perf/options.h"
+#include "perf/packets/packets.h"
 #include "perf/report.h"
 #include "perf/series.h"
 
@@ -24,7 +25,7 @@ void on_signal(int /*number*/) {
     stop_asked.store(true, std::memory_order_relaxed);
 }
 
-std::vector<std::unique_ptr<perf::worker>> make_workers(const perf::options& made) {
+std::vector<std::unique_ptr<perf::worker>> make_workers(const perf::options& made, const perf::transport_maker& how) {
     std::vector<std::unique_ptr<perf::worker>> workers;
     std::size_t first = 0;
     for (std::size_t i = 0; i < made.threads; ++i) {
@@ -38,7 +39,7 @@ std::vector<std::unique_ptr<perf::worker>> make_workers(const perf::options& mad
         part.first = static_cast<std::uint32_t>(first);
         part.seed = made.seed * 1'000'003U + i;
         first += part.connections;
-        workers.push_back(std::make_unique<perf::worker>(made.plan, made.target, part, made.bounds,
+        workers.push_back(std::make_unique<perf::worker>(made.plan, how, part, made.bounds,
                                                          made.windows ? &*made.windows : nullptr, stop_asked));
     }
     return workers;
@@ -83,7 +84,20 @@ int main(int argc, char** argv) {
     std::signal(SIGINT, on_signal);
     std::signal(SIGTERM, on_signal);
 
-    const auto workers = make_workers(*made);
+    std::unique_ptr<port::device> device;
+    perf::transport_maker how = [&made](std::size_t slots) { return perf::sockets::make(made->target, slots); };
+    if (made->port) {
+        auto opened = perf::open_port(*made->port);
+        if (!opened) {
+            std::fprintf(stderr, "postern-load: %s\n", opened.error().c_str());
+            return 3;
+        }
+        device = std::move(*opened);
+        how = [&made, &device](std::size_t slots) {
+            return perf::packets::make(*made->port, *device, slots, made->seed);
+        };
+    }
+    const auto workers = make_workers(*made, how);
     std::mutex lock;
     std::condition_variable ended;
     std::size_t running = workers.size();

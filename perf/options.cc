@@ -38,6 +38,8 @@ struct words {
     std::string windows;
     std::vector<std::string> expect;
     double valid_share = -1;
+    std::string transport = "sockets";
+    port_words port;
 };
 
 bool is_loopback(const sockaddr& address) {
@@ -81,6 +83,29 @@ process::result<void> raise_descriptors(std::size_t connections) {
     return {};
 }
 
+/// Over the kernel's sockets or a port of the load's own.
+process::result<void> check_transport(options& made, const words& said) {
+    if (said.transport == "dpdk") {
+        if (made.threads != 1) {
+            return tl::unexpected(std::string("--transport dpdk has one thread: the port's"));
+        }
+        auto port = make_port_plan(said.port, made.target, made.connections);
+        if (!port) {
+            return tl::unexpected(std::move(port.error()));
+        }
+        made.port.emplace(std::move(*port));
+        return {};
+    }
+    if (!said.port.device.empty() || !said.port.address.empty()) {
+        return tl::unexpected(std::string("--device and --address are for --transport dpdk"));
+    }
+    if (made.target.sources != 0 && (made.target.address.ss_family != AF_INET || said.remote)) {
+        return tl::unexpected(
+            std::string("--sources spreads over 127.0.0.0/8: it needs an IPv4 loopback target, or --transport dpdk"));
+    }
+    return {};
+}
+
 process::result<void> check_and_load(options& made, const words& said) {
     auto target = resolve_target(made.target_text, said.remote);
     if (!target) {
@@ -89,8 +114,8 @@ process::result<void> check_and_load(options& made, const words& said) {
     const std::uint32_t sources = made.target.sources;
     made.target = *target;
     made.target.sources = sources;
-    if (sources != 0 && (made.target.address.ss_family != AF_INET || said.remote)) {
-        return tl::unexpected(std::string("--sources spreads over 127.0.0.0/8: it needs an IPv4 loopback target"));
+    if (auto carried = check_transport(made, said); !carried) {
+        return carried;
     }
     if (said.churn && said.messages) {
         return tl::unexpected(std::string("--churn and --messages exclude each other"));
@@ -146,7 +171,7 @@ process::result<void> check_and_load(options& made, const words& said) {
     made.bounds.ramp_ns = static_cast<std::uint64_t>(said.ramp * ns_per_second);
     made.bounds.warmup_ns = made.bounds.ramp_ns + static_cast<std::uint64_t>(said.warmup * ns_per_second);
     made.bounds.reply_timeout_ns = static_cast<std::uint64_t>(said.timeout * ns_per_second);
-    return raise_descriptors(made.connections);
+    return made.port ? process::result<void>() : raise_descriptors(made.connections);
 }
 
 }  // namespace
@@ -199,10 +224,28 @@ std::optional<options> read_options(int argc, char** argv, int& exit_status) {
     app.set_version_flag("--version", "postern-load " + std::string(process::version));
     app.add_option("--target", made.target_text, "Server: HOST:PORT, [ADDRESS]:PORT for IPv6")->required();
     app.add_flag("--remote", said.remote, "The target may be another machine: it is mine to load");
-    app.add_option("--connections", made.connections, "Connections open at a time")->check(CLI::Range(1, 1000000));
+    app.add_option("--transport", said.transport,
+                   "sockets: the kernel's; dpdk: a network port of its own, with a TCP of its own")
+        ->check(CLI::IsMember({"sockets", "dpdk"}));
+    app.add_option("--device", said.port.device,
+                   "With dpdk: the port, with its driver's arguments, as in net_af_packet0,iface=eth1");
+    app.add_option("--address", said.port.address,
+                   "With dpdk: the first source address, with its network, as in 192.0.2.16/24");
+    app.add_option("--gateway", said.port.gateway, "With dpdk: the way to a target that is not in that network");
+    app.add_option("--mac", said.port.mac, "With dpdk: the port's Ethernet address; the device's own unless given");
+    app.add_option("--vlan", said.port.vlan, "With dpdk: the VLAN; 0: untagged")->check(CLI::Range(0, 4094));
+    app.add_option("--mtu", said.port.mtu, "With dpdk: the MTU")->check(CLI::Range(576, 9216));
+    app.add_option("--descriptors", said.port.descriptors, "With dpdk: of each of the port's queues")
+        ->check(CLI::Range(64, 8192));
+    app.add_option("--memory-mib", said.port.memory_mib,
+                   "With dpdk: memory for buffers; as much as is needed unless given");
+    app.add_flag("!--no-offload-checksums", said.port.offload_checksums,
+                 "With dpdk: checksums are not left to the device");
+    app.add_option("--connections", made.connections, "Connections open at a time")->check(CLI::Range(1, 4000000));
     app.add_option("--threads", made.threads, "Threads, each with its part of the connections")
         ->check(CLI::Range(1, 64));
-    app.add_option("--sources", made.target.sources, "Spread the connections over this many addresses of 127.0.0.0/8")
+    app.add_option("--sources", made.target.sources,
+                   "Spread the connections over this many addresses of 127.0.0.0/8; with dpdk from --address on")
         ->check(CLI::Range(0, 65536));
     app.add_option("--pipeline", to_do.depth, "RCPTs sent in one segment; 1: one command at a time")
         ->check(CLI::Range(1, 1000));

@@ -8,6 +8,8 @@
 
 #include "board/process/files.h"
 #include "perf/dialogue.h"
+#include "perf/port_plan.h"
+#include "perf/sockets.h"
 #include "perf/swap_windows.h"
 #include "perf/worker.h"
 
@@ -29,6 +31,7 @@ struct options {
     std::string plot;  ///< likewise, as SVG
     bool quiet = false;
     std::optional<swap_windows> windows;
+    std::optional<port_plan> port;  ///< nothing: over the kernel's sockets
 
     bool to_stdout() const { return json == "-" || csv == "-" || plot == "-"; }
 };

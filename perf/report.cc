@@ -52,6 +52,7 @@ findings::findings(const std::vector<std::unique_ptr<worker>>& workers) {
         all.add(one->result());
         measured += one->measured();
         overdue += one->overdue();
+        wire += one->wire();
         seconds = std::max(seconds, static_cast<double>(one->measured_ns()) / 1e9);
         count = std::max(count, one->seconds().size());
     }
@@ -130,6 +131,15 @@ std::string text_report(const options& made, const findings& found) {
         put(out, ", TLS handshakes %llu", static_cast<unsigned long long>(all.handshake_errors));
     }
     out += '\n';
+    if (made.port) {
+        put(out,
+            "%-16s SYNs sent again %llu, segments sent again %llu, bad segments %llu, strays %llu, frames lost %llu\n",
+            "packets", static_cast<unsigned long long>(found.wire.resent_syns),
+            static_cast<unsigned long long>(found.wire.resent_segments),
+            static_cast<unsigned long long>(found.wire.bad_segments),
+            static_cast<unsigned long long>(found.wire.strays),
+            static_cast<unsigned long long>(found.wire.lost_frames));
+    }
     for (const auto& example : all.examples) {
         out += "  " + example + "\n";
     }
@@ -155,6 +165,7 @@ std::string json_report(const options& made, const findings& found) {
     }
     boost::json::object out{
         {"target", made.target_text},
+        {"transport", made.port ? "dpdk" : "sockets"},
         {"exchange", name_of(made.plan.exchange)},
         {"connections", made.connections},
         {"threads", made.threads},
@@ -195,6 +206,13 @@ std::string json_report(const options& made, const findings& found) {
                                            {"unjudged", all.swap_unjudged},
                                            {"during_ns", latency(all.swap_latency)},
                                            {"between_ns", latency(all.calm_latency)}};
+    }
+    if (made.port) {
+        out["packets"] = boost::json::object{{"resent_syns", found.wire.resent_syns},
+                                             {"resent_segments", found.wire.resent_segments},
+                                             {"bad_segments", found.wire.bad_segments},
+                                             {"strays", found.wire.strays},
+                                             {"lost_frames", found.wire.lost_frames}};
     }
     return boost::json::serialize(out) + "\n";
 }

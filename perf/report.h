@@ -29,6 +29,7 @@ struct findings {
     amount measured;
     double seconds = 0;  ///< of measuring
     std::uint64_t overdue = 0;
+    wire_counts wire;
     std::vector<second_found> each_second;
 
     explicit findings(const std::vector<std::unique_ptr<worker>>& workers);

@@ -1,16 +1,7 @@
 #include "perf/worker.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/epoll.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
-#include <ctime>
 
 namespace postern::perf {
 
@@ -19,8 +10,7 @@ namespace {
 constexpr std::uint64_t second_ns = 1'000'000'000;
 constexpr std::uint64_t retry_ns = second_ns / 10;
 constexpr std::size_t connecting_at_once = 64;  ///< well below any listener's backlog
-constexpr std::size_t buffer_octets = std::size_t{256} * 1024;
-constexpr std::size_t events_at_once = 512;
+constexpr std::size_t ending_at_once = 1024;    ///< a port's ring takes their last replies
 
 std::uint64_t tag_of(std::uint32_t slot, std::uint32_t serial) noexcept {
     return (std::uint64_t{serial} << 32U) | slot;
@@ -28,39 +18,30 @@ std::uint64_t tag_of(std::uint32_t slot, std::uint32_t serial) noexcept {
 
 }  // namespace
 
-std::uint64_t monotonic_ns() noexcept {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC, &now);
-    return static_cast<std::uint64_t>(now.tv_sec) * second_ns + static_cast<std::uint64_t>(now.tv_nsec);
-}
-
 struct worker::connection {
-    connection(process::descriptor socket, thread_context& context, moment at, bool secure, std::uint64_t its_tag)
-        : fd(std::move(socket)), talk(context, at.due, secure), tag(its_tag), heard(at.now) {}
+    connection(thread_context& context, moment at, bool secure, std::uint64_t its_tag)
+        : talk(context, at.due, secure), tag(its_tag), heard(at.now) {}
 
-    process::descriptor fd;
+    std::uint32_t slot() const noexcept { return static_cast<std::uint32_t>(tag & 0xffff'ffffU); }
+
     dialogue talk;
     std::unique_ptr<tls_client> tls;  ///< from the answer to STARTTLS on
-    std::string out;
-    std::size_t sent = 0;  ///< of `out`
     std::uint64_t tag;
     std::uint64_t heard;    ///< when the last octets came, or commands were sent
     std::uint64_t due = 0;  ///< from when the message counts that is on its way (open loop)
     bool connecting = true;
     bool waiting = false;  ///< in the queue of those that may send
-    bool blocked = false;  ///< the socket's buffer was full: EPOLLOUT is asked for
 };
 
-worker::worker(const plan& to_do, const endpoint& target, const share& part, const limits& bounds,
+worker::worker(const plan& to_do, transport_maker make, const share& part, const limits& bounds,
                const swap_windows* windows, const std::atomic<bool>& stop)
     : _plan(to_do),
-      _target(target),
+      _make(std::move(make)),
       _share(part),
       _limits(bounds),
       _stop_asked(stop),
       _context{to_do, random_source(part.seed), _tally, nullptr, windows},
       _slots(part.connections),
-      _buffer(buffer_octets),
       _next_number(part.first),
       _units_left(part.units) {
     if (windows != nullptr) {
@@ -79,19 +60,27 @@ worker::worker(const plan& to_do, const endpoint& target, const share& part, con
 worker::~worker() = default;
 
 process::result<void> worker::run() {
-    _epoll = process::descriptor(::epoll_create1(EPOLL_CLOEXEC));
-    if (!_epoll) {
-        return tl::unexpected(process::errno_text("create", "an epoll instance", errno));
+    auto made = _make(_slots.size());
+    if (!made) {
+        return tl::unexpected(std::move(made.error()));
     }
+    _transport = std::move(*made);
+    auto ran = drive();
+    _wire = _transport->counts();
+    _transport.reset();
+    return ran;
+}
+
+process::result<void> worker::drive() {
     _started = monotonic_ns();
     _second_at = _started + second_ns;
     _pace = perf::pace(_share.per_second, _started, _limits.ramp_ns, _share.open_loop);
-    std::array<epoll_event, events_at_once> events{};
     while (true) {
         std::uint64_t now = monotonic_ns();
         mark_phase(now);
-        while (!_stopping && _open < wanted_open(now) && _units_left != 0 && _connecting < connecting_at_once &&
-               now >= _reopen_at && (_plan.exchange != exchange::sessions || _pace.may(now))) {
+        while (!_stopping && _open < wanted_open(now) && !_free.empty() && _units_left != 0 &&
+               _connecting < connecting_at_once && now >= _reopen_at &&
+               (_plan.exchange != exchange::sessions || _pace.may(now))) {
             if (!open_one(now)) {
                 break;
             }
@@ -102,21 +91,12 @@ process::result<void> worker::run() {
         run_ready(now);
         if (_open == 0 && (_stopping || _units_left == 0)) {
             begin_stop(now);
-            break;
-        }
-        const std::uint64_t sleep = next_wakeup(now) - now;
-        const timespec patience{static_cast<time_t>(sleep / second_ns), static_cast<long>(sleep % second_ns)};
-        const int count =
-            ::epoll_pwait2(_epoll.get(), events.data(), static_cast<int>(events.size()), &patience, nullptr);
-        if (count < 0 && errno != EINTR) {
-            return tl::unexpected(process::errno_text("wait on", "epoll", errno));
-        }
-        for (int i = 0; i < count; ++i) {
-            const epoll_event& event = events[static_cast<std::size_t>(i)];
-            const auto& slot = _slots[event.data.u64 & 0xffff'ffffU];
-            if (slot != nullptr && slot->tag == event.data.u64) {
-                handle(*slot, event.events);
+            if (_closing == 0) {
+                break;
             }
+        }
+        if (auto waited = _transport->wait(next_wakeup(now) - now, *this); !waited) {
+            return waited;
         }
         now = monotonic_ns();
         check_timeouts(now);
@@ -218,45 +198,9 @@ std::uint64_t worker::next_wakeup(std::uint64_t now) const noexcept {
 }
 
 bool worker::open_one(std::uint64_t now) {
-    process::descriptor fd(::socket(_target.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-    if (!fd) {
-        _fatal = process::errno_text("create", "a socket", errno);
-        return false;
-    }
-    const int on = 1;
-    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    int error = 0;
-    if (_target.sources != 0) {
-        ::setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-        sockaddr_in from{};
-        from.sin_family = AF_INET;
-        from.sin_addr.s_addr = htonl(0x7f010001U + static_cast<std::uint32_t>(_next_number % _target.sources));
-        if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0) {
-            error = errno;
-        }
-    }
-    if (error == 0 && ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&_target.address), _target.size) != 0 &&
-        errno != EINPROGRESS) {
-        error = errno;
-    }
-    if (error != 0) {
-        const std::string words = process::errno_text("connect to", "the target", error) +
-                                  (error == EADDRNOTAVAIL ? " (no source port is free: give --sources)" : "");
-        if (_tally.connections == 0) {
-            _fatal = words;
-        } else {
-            _tally.count(_tally.connect_errors, words);
-            _reopen_at = now + retry_ns;
-        }
-        return false;
-    }
     const std::uint32_t slot = _free.back();
-    const std::uint64_t tag = tag_of(slot, ++_next_serial);
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT;
-    event.data.u64 = tag;
-    if (::epoll_ctl(_epoll.get(), EPOLL_CTL_ADD, fd.get(), &event) != 0) {
-        _fatal = process::errno_text("watch", "a socket", errno);
+    if (const auto begun = _transport->open(slot, _next_number); !begun) {
+        connect_failed(begun.error(), now);
         return false;
     }
     _free.pop_back();
@@ -266,78 +210,72 @@ bool worker::open_one(std::uint64_t now) {
         _pace.take(1, now);
         --_units_left;
     }
-    _slots[slot] = std::make_unique<connection>(std::move(fd), _context, at, next_has_tls(), tag);
+    _slots[slot] = std::make_unique<connection>(_context, at, next_has_tls(), tag_of(slot, ++_next_serial));
     ++_next_number;
     ++_open;
     ++_connecting;
     return true;
 }
 
-void worker::handle(connection& with, std::uint32_t events) {
-    if (with.connecting) {
-        int error = 0;
-        socklen_t size = sizeof error;
-        ::getsockopt(with.fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-        const std::uint64_t now = monotonic_ns();
-        if (error != 0) {
-            const std::string words = process::errno_text("connect to", "the target", error);
-            if (_tally.connections == 0) {
-                _fatal = words;
-            }
-            _tally.count(_tally.connect_errors, words);
-            _reopen_at = now + retry_ns;
-            close(with, now);
-            return;
-        }
-        with.connecting = false;
-        --_connecting;
-        ++_tally.connections;
-        with.heard = now;
-        epoll_event event{};
-        event.events = EPOLLIN;
-        event.data.u64 = with.tag;
-        ::epoll_ctl(_epoll.get(), EPOLL_CTL_MOD, with.fd.get(), &event);
-    } else if ((events & EPOLLOUT) != 0 && !flush(with)) {
-        return;
+/// The first connection tells whether the target is there at all.
+void worker::connect_failed(const std::string& why, std::uint64_t now) {
+    if (_tally.connections == 0) {
+        _fatal = why;
     }
-    if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
-        read(with);
-    }
+    _tally.count(_tally.connect_errors, why);
+    _reopen_at = now + retry_ns;
 }
 
-void worker::read(connection& from) {
-    const ssize_t size = ::recv(from.fd.get(), _buffer.data(), _buffer.size(), 0);
+void worker::connected(std::uint32_t slot) {
+    connection& with = *_slots[slot];
+    with.connecting = false;
+    --_connecting;
+    ++_tally.connections;
+    with.heard = monotonic_ns();
+}
+
+void worker::refused(std::uint32_t slot, const std::string& why) {
     const std::uint64_t now = monotonic_ns();
-    if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
-        return;
-    }
-    if (size <= 0) {
-        from.talk.lost(size == 0 ? "closed by the server" : std::strerror(errno));
-        close(from, now);
-        return;
-    }
-    heard(from, {_buffer.data(), static_cast<std::size_t>(size)}, now);
+    connect_failed(why, now);
+    forget(*_slots[slot], now);
+    _free.push_back(slot);
 }
 
-/// Octets of the server came.
-void worker::heard(connection& from, std::string_view octets, std::uint64_t now) {
+void worker::lost(std::uint32_t slot, const std::string& why) {
+    connection& with = *_slots[slot];
+    with.talk.lost(why);
+    close(with, monotonic_ns());
+}
+
+void worker::gone(std::uint32_t slot) {
+    --_closing;
+    _free.push_back(slot);
+}
+
+void worker::received(std::uint32_t slot, std::string_view octets) {
+    connection& from = *_slots[slot];
+    const std::uint64_t now = monotonic_ns();
     from.heard = now;
-    if (from.tls == nullptr) {
+    if (from.tls != nullptr) {
+        through_tls(from, octets, now);
+    } else {
         from.talk.received(octets, now);
-        if (from.talk.now_in() == dialogue::state::securing) {
-            from.tls = std::make_unique<tls_client>(*_tls);
-            from.out.clear();
-            from.sent = 0;
-            from.tls->begin(from.out);
-            flush(from);
-            return;
-        }
-    } else if (!through_tls(from, octets, now)) {
-        return;
     }
-    if (from.talk.now_in() != dialogue::state::talking) {
-        close(from, now);
-        return;
+    switch (from.talk.now_in()) {
+        case dialogue::state::talking:
+            break;
+        case dialogue::state::securing:
+            if (from.tls == nullptr) {
+                from.tls = std::make_unique<tls_client>(*_tls);
+                _out.clear();
+                from.tls->begin(_out);
+                _transport->send(slot, _out);
+            }
+            return;
+        case dialogue::state::done:
+        case dialogue::state::failed:
+            close(from, now);
+            return;
     }
     if (!from.talk.ready() || from.waiting) {
         return;
@@ -350,33 +288,35 @@ void worker::heard(connection& from, std::string_view octets, std::uint64_t now)
     }
 }
 
-/// Octets of the server came in a connection with TLS; false if there is nothing more to do with it.
-bool worker::through_tls(connection& from, std::string_view octets, std::uint64_t now) {
+/// Octets of the server came in a connection with TLS.
+void worker::through_tls(connection& from, std::string_view octets, std::uint64_t now) {
     const bool shaking = from.tls->now_in() == tls_client::state::handshake;
     _plain.clear();
-    from.tls->received(octets, _plain, from.out);
-    if (shaking && from.tls->now_in() == tls_client::state::failed) {
-        from.talk.handshake_failed(from.tls->error());
-    } else if (shaking && from.tls->now_in() != tls_client::state::handshake) {
-        from.talk.secured(now);
+    _out.clear();
+    from.tls->received(octets, _plain, _out);
+    if (!_out.empty()) {
+        _transport->send(from.slot(), _out);
     }
-    if (!flush(from)) {
-        return false;
-    }
-    from.talk.received(_plain, now);
     switch (from.tls->now_in()) {
         case tls_client::state::handshake:
-            return false;
-        case tls_client::state::open:
-            break;
-        case tls_client::state::closed:
-            from.talk.lost("TLS closed by the server");
-            break;
+            return;
         case tls_client::state::failed:
-            from.talk.lost("TLS: " + from.tls->error());
+            if (shaking) {
+                from.talk.handshake_failed(from.tls->error());
+                return;
+            }
+            break;
+        case tls_client::state::open:
+        case tls_client::state::closed:
             break;
     }
-    return true;
+    if (shaking) {
+        from.talk.secured(now);
+    }
+    from.talk.received(_plain, now);
+    if (from.tls->now_in() != tls_client::state::open) {
+        from.talk.lost("TLS: " + (from.tls->error().empty() ? "closed by the server" : from.tls->error()));
+    }
 }
 
 /// Every one so many connections has TLS: the share is met as closely as whole connections can.
@@ -414,11 +354,7 @@ void worker::advance(connection& with, std::uint64_t now) {
     const bool of_message = _share.open_loop && _plan.exchange == exchange::messages;
     const std::uint64_t due = counts || of_message ? with.due : now;
     _plain.clear();
-    std::string& text = with.tls != nullptr ? _plain : with.out;
-    const std::size_t asked = with.talk.next_segment(text, {now, due}, rcpts, stop);
-    if (with.tls != nullptr) {
-        with.tls->seal(_plain, with.out);
-    }
+    const std::size_t asked = with.talk.next_segment(_plain, {now, due}, rcpts, stop);
     if (_plan.exchange == exchange::recipients) {
         _units_left -= asked;
     }
@@ -426,43 +362,16 @@ void worker::advance(connection& with, std::uint64_t now) {
         _pace.take(_plan.exchange == exchange::messages ? _plan.per_transaction : asked, now);
     }
     with.heard = now;
-    flush(with);
-}
-
-/// Sends what is left of the segment; false if that ended the connection.
-bool worker::flush(connection& to) {
-    const bool was_blocked = to.blocked;
-    while (to.sent < to.out.size()) {
-        const ssize_t size = ::send(to.fd.get(), to.out.data() + to.sent, to.out.size() - to.sent, MSG_NOSIGNAL);
-        if (size < 0) {
-            if (errno == EINTR) {
-                continue;
-            }
-            if (errno == EAGAIN) {
-                break;
-            }
-            to.talk.lost(std::strerror(errno));
-            close(to, monotonic_ns());
-            return false;
-        }
-        to.sent += static_cast<std::size_t>(size);
+    if (with.tls != nullptr) {
+        _out.clear();
+        with.tls->seal(_plain, _out);
     }
-    to.blocked = to.sent < to.out.size();
-    if (!to.blocked) {
-        to.out.clear();
-        to.sent = 0;
-    }
-    if (to.blocked != was_blocked) {
-        epoll_event event{};
-        event.events = to.blocked ? EPOLLIN | EPOLLOUT : EPOLLIN;
-        event.data.u64 = to.tag;
-        ::epoll_ctl(_epoll.get(), EPOLL_CTL_MOD, to.fd.get(), &event);
-    }
-    return true;
+    _transport->send(with.slot(), with.tls != nullptr ? _out : _plain);
 }
 
 void worker::run_ready(std::uint64_t now) {
-    while (!_ready.empty() && (_pace.may(now) || _stopping)) {
+    // In the end those that wait say QUIT as others are gone.
+    while (!_ready.empty() && (_stopping ? _open + _closing < _ready.size() + ending_at_once : _pace.may(now))) {
         const std::uint64_t tag = _ready.front();
         _ready.pop_front();
         const auto& slot = _slots[tag & 0xffff'ffffU];
@@ -474,24 +383,40 @@ void worker::run_ready(std::uint64_t now) {
     }
 }
 
-void worker::close(connection& gone, std::uint64_t now) {
-    if (gone.talk.now_in() == dialogue::state::failed) {
-        _reopen_at = now + retry_ns;
+/// The dialogue is over; the transport may still be closing.
+void worker::close(connection& ended, std::uint64_t now) {
+    const std::uint32_t slot = ended.slot();
+    forget(ended, now);
+    if (_transport->close(slot)) {
+        _free.push_back(slot);
+    } else {
+        ++_closing;
     }
-    const auto slot = static_cast<std::uint32_t>(gone.tag & 0xffff'ffffU);
-    _connecting -= gone.connecting ? 1U : 0U;
-    --_open;
-    _free.push_back(slot);
-    _slots[slot].reset();
 }
 
+void worker::forget(connection& ended, std::uint64_t now) {
+    if (ended.talk.now_in() == dialogue::state::failed) {
+        _reopen_at = now + retry_ns;
+    }
+    _stopped_at = now;
+    _connecting -= ended.connecting ? 1U : 0U;
+    --_open;
+    _slots[ended.slot()].reset();
+}
+
+/// A part of the connections at a time, all of them within a second or an eighth of the timeout.
 void worker::check_timeouts(std::uint64_t now) {
-    if (now - _checked_at < second_ns / 4) {
+    const std::uint64_t round = std::min(second_ns, _limits.reply_timeout_ns / 8);
+    const std::uint64_t passed = now - _checked_at;
+    const std::size_t count = passed >= round ? _slots.size() : _slots.size() * passed / round;
+    if (count == 0) {
         return;
     }
     _checked_at = now;
-    // A connection that waits for its turn owes us nothing; in the end everything gets one reply's time to finish.
-    for (const auto& slot : _slots) {
+    // A connection that waits for its turn owes us nothing; in the end all are given up if none ends within one
+    // reply's time.
+    for (std::size_t i = 0; i < count; ++i, _next_check = (_next_check + 1) % _slots.size()) {
+        const auto& slot = _slots[_next_check];
         if (slot == nullptr) {
             continue;
         }

@@ -1,7 +1,5 @@
-// One thread of the load generator: its connections over non-blocking sockets and epoll, its pace, its tally.
+// One thread of the load generator: its dialogues over a transport, its pace, its tally.
 #pragma once
-
-#include <sys/socket.h>
 
 #include <atomic>
 #include <cstddef>
@@ -19,18 +17,9 @@
 #include "perf/swap_windows.h"
 #include "perf/tally.h"
 #include "perf/tls_client.h"
+#include "perf/transport.h"
 
 namespace postern::perf {
-
-/// CLOCK_MONOTONIC in ns: the clock of the swap windows too.
-std::uint64_t monotonic_ns() noexcept;
-
-/// Where to connect, and from where.
-struct endpoint {
-    sockaddr_storage address{};
-    socklen_t size = 0;
-    std::uint32_t sources = 0;  ///< 0: the kernel's choice; else connections come from 127.1.0.1 and so many following
-};
 
 /// One thread's part of the load.
 struct share {
@@ -83,9 +72,9 @@ struct live_counts {
     std::atomic<std::uint64_t> open{0};
 };
 
-class worker {
+class worker final : private transport::listener {
 public:
-    worker(const plan& to_do, const endpoint& target, const share& part, const limits& bounds,
+    worker(const plan& to_do, transport_maker make, const share& part, const limits& bounds,
            const swap_windows* windows, const std::atomic<bool>& stop);
     ~worker();
     worker(const worker&) = delete;
@@ -102,20 +91,27 @@ public:
     std::uint64_t overdue() const noexcept { return _overdue; }
     std::uint64_t measured_ns() const noexcept { return _measured_ns; }
     const live_counts& live() const noexcept { return _live; }
+    /// Of the transport; after the end.
+    const wire_counts& wire() const noexcept { return _wire; }
 
 private:
     struct connection;
 
+    void connected(std::uint32_t slot) override;
+    void refused(std::uint32_t slot, const std::string& why) override;
+    void received(std::uint32_t slot, std::string_view octets) override;
+    void lost(std::uint32_t slot, const std::string& why) override;
+    void gone(std::uint32_t slot) override;
+
+    process::result<void> drive();
     bool open_one(std::uint64_t now);
-    void handle(connection& with, std::uint32_t events);
-    void read(connection& from);
-    void heard(connection& from, std::string_view octets, std::uint64_t now);
-    bool through_tls(connection& from, std::string_view octets, std::uint64_t now);
+    void through_tls(connection& from, std::string_view octets, std::uint64_t now);
     bool next_has_tls() const noexcept;
     void advance(connection& with, std::uint64_t now);
-    bool flush(connection& to);
     void run_ready(std::uint64_t now);
-    void close(connection& gone, std::uint64_t now);
+    void connect_failed(const std::string& why, std::uint64_t now);
+    void close(connection& ended, std::uint64_t now);
+    void forget(connection& ended, std::uint64_t now);
     void check_timeouts(std::uint64_t now);
     void report_swaps();
     void mark_second(std::uint64_t now);
@@ -126,7 +122,7 @@ private:
     std::uint64_t next_wakeup(std::uint64_t now) const noexcept;
 
     const plan& _plan;
-    const endpoint& _target;
+    transport_maker _make;
     share _share;
     limits _limits;
     const std::atomic<bool>& _stop_asked;
@@ -135,17 +131,20 @@ private:
     thread_context _context;
     live_counts _live;
 
-    process::descriptor _epoll;
+    std::unique_ptr<transport> _transport;
+    wire_counts _wire;
     std::vector<std::unique_ptr<connection>> _slots;
     std::vector<std::uint32_t> _free;
     std::deque<std::uint64_t> _ready;  ///< connections that may send, waiting for their turn: {serial, slot}
-    std::vector<char> _buffer;
     std::optional<tls_settings> _tls;
-    std::string _plain;  ///< of one connection at a time: what goes into TLS or came out of it
+    std::string _plain;  ///< of one connection at a time: what goes to the server, or what TLS had inside
+    std::string _out;    ///< likewise: the records of TLS to be sent
     std::string _fatal;
     std::size_t _open = 0;
     std::size_t _connecting = 0;
-    std::uint64_t _next_number;  ///< of a connection, among those of all threads
+    std::size_t _closing = 0;     ///< slots whose connections the transport still closes
+    std::size_t _next_check = 0;  ///< the slot whose timeout is looked at next
+    std::uint64_t _next_number;   ///< of a connection, among those of all threads
     std::uint32_t _next_serial = 0;
     std::uint64_t _units_left;
     perf::pace _pace;
@@ -153,7 +152,7 @@ private:
     std::uint64_t _started = 0;
     std::uint64_t _second_at = 0;
     std::uint64_t _checked_at = 0;
-    std::uint64_t _stopped_at = 0;
+    std::uint64_t _stopped_at = 0;  ///< or when a connection ended since
     std::uint64_t _measured_from = 0;
     std::uint64_t _measured_ns = 0;
     bool _warm = false;

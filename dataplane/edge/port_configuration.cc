@@ -1,25 +1,9 @@
 #include "dataplane/edge/port_configuration.h"
 
-#include <charconv>
-
+#include "dataplane/net/address_text.h"
 #include "dataplane/shard/endpoint_text.h"
 
 namespace postern::edge {
-
-std::optional<net::mac_address> parse_mac(const std::string& text) {
-    net::mac_address out{};
-    if (text.size() != 17) {
-        return std::nullopt;
-    }
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        const char* const at = text.data() + i * 3;
-        const auto [end, error] = std::from_chars(at, at + 2, out[i], 16);
-        if (error != std::errc() || end != at + 2 || (i + 1 < out.size() && *end != ':')) {
-            return std::nullopt;
-        }
-    }
-    return out;
-}
 
 void read_port(process::settings_section section, port_configuration& out) {
     section.text("device", out.device);
@@ -49,7 +33,7 @@ void read_port(process::settings_section section, port_configuration& out) {
     std::string mac;
     section.text("mac", mac);
     if (!mac.empty()) {
-        out.mac = parse_mac(mac);
+        out.mac = net::parse_mac(mac);
         if (!out.mac) {
             section.error("mac", "it is no Ethernet address; write it as 02:00:00:00:00:01");
         }
@@ -57,20 +41,13 @@ void read_port(process::settings_section section, port_configuration& out) {
     std::vector<std::string> addresses;
     section.texts("addresses", addresses);
     for (const std::string& text : addresses) {
-        const std::size_t slash = text.find('/');
-        const auto ip = shard::parse_address(text.substr(0, slash));
-        unsigned prefix = 256;
-        if (slash != std::string::npos) {
-            const char* const end = text.data() + text.size();
-            const auto [stop, error] = std::from_chars(text.data() + slash + 1, end, prefix);
-            prefix = error == std::errc() && stop == end ? prefix : 256;
-        }
-        if (!ip || prefix > (net::is_ipv4(*ip) ? 32U : 128U)) {
+        const auto own = net::parse_own_address(text);
+        if (!own) {
             section.error(
                 "addresses",
                 "\"" + text + "\" is no address with its network; write it as 192.0.2.1/24 or 2001:db8::1/64");
         } else {
-            out.network.addresses.push_back({*ip, static_cast<std::uint8_t>(prefix)});
+            out.network.addresses.push_back(*own);
         }
     }
     std::vector<std::string> gateways;

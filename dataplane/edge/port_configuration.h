@@ -26,7 +26,4 @@ struct port_configuration {
 /// Reads the section into `out`; what is wrong is said to the section's file.
 void read_port(process::settings_section section, port_configuration& out);
 
-/// "02:00:00:00:00:01".
-std::optional<net::mac_address> parse_mac(const std::string& text);
-
 }  // namespace postern::edge

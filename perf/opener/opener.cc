@@ -41,9 +41,11 @@ void opener::emit(std::uint32_t seq, std::uint8_t flags, std::string_view octets
     s.peer = _options.server;
     s.seq = seq;
     s.flags = flags;
+    s.link = _link;
     const bool syn = (flags & flag::syn) != 0;
     if ((flags & flag::ack) != 0) {
         s.ack = _rcv_nxt;
+        _ack_at = shard::never;
     }
     const std::uint8_t scale = syn ? 0 : _rcv_scale;
     const std::uint32_t units = (window() + (1U << scale) - 1) >> scale;
@@ -99,8 +101,13 @@ void opener::abort(shard::instant now) {
     if (_state == phase::open) {
         emit(_snd_nxt, flag::rst | flag::ack, {});
     }
+    fall_silent();
+}
+
+void opener::fall_silent() noexcept {
     _state = phase::reset;
     _resend_at = shard::never;
+    _ack_at = shard::never;
 }
 
 void opener::read(bool yes, shard::instant now) {
@@ -155,9 +162,13 @@ void opener::push() {
 
 void opener::poll(shard::instant now) {
     _now = now;
+    if (_ack_at <= now) {
+        ack_now();
+    }
     if (_resend_at > now) {
         return;
     }
+    ++_resent;
     _backoff = std::min(_backoff + 1, most_backoff);
     _resend_at = now + _rto * (1 << _backoff);
     if (_state == phase::syn_sent) {
@@ -187,8 +198,7 @@ void opener::input(const tcp::segment& s, shard::instant now) {
             return;
         }
         if (s.has(flag::rst)) {
-            _state = phase::reset;
-            _resend_at = shard::never;
+            fall_silent();
             return;
         }
         if (!s.has(flag::syn) || !s.has(flag::ack)) {
@@ -199,6 +209,7 @@ void opener::input(const tcp::segment& s, shard::instant now) {
         _rcv_edge = _rcv_nxt;
         _snd_una = s.ack;
         _snd_window = s.window;
+        _link = s.link;
         _mss = std::min<std::uint16_t>(s.options.mss != 0 ? s.options.mss : std::uint16_t{536}, _options.mss);
         _timestamps = _options.offers_timestamps && s.options.has_timestamps;
         _ts_recent = s.options.timestamp;
@@ -225,8 +236,7 @@ void opener::input(const tcp::segment& s, shard::instant now) {
     const std::uint32_t length = s.length();
     if (s.has(flag::rst)) {
         if (s.seq == _rcv_nxt) {
-            _state = phase::reset;
-            _resend_at = shard::never;
+            fall_silent();
         }
         return;
     }
@@ -240,10 +250,16 @@ void opener::input(const tcp::segment& s, shard::instant now) {
     if (_timestamps && seq_le(s.seq, _rcv_nxt)) {
         _ts_recent = s.options.timestamp;
     }
+    _link = s.link;
     take_ack(s);
     if (length != 0) {
+        const bool next = s.seq == _rcv_nxt && _ahead.empty() && !s.has(flag::fin);
         take_octets(s);
-        ack_now();
+        if (next && _ack_at == shard::never && _options.ack_delay != shard::instant{0}) {
+            _ack_at = now + _options.ack_delay;
+        } else {
+            ack_now();  // every second one, and whatever is out of order (RFC 5681 4.2)
+        }
     }
     push();
 }
@@ -276,6 +292,7 @@ void opener::take_ack(const tcp::segment& s) {
             const std::uint32_t n =
                 std::min<std::uint32_t>(static_cast<std::uint32_t>(_out.size()), _mss - (_timestamps ? 12U : 0U));
             if (n != 0) {
+                ++_resent;
                 emit(_snd_una, flag::ack, std::string_view(_out).substr(0, n));
             }
         }
@@ -301,6 +318,10 @@ void opener::take_octets(const tcp::segment& s) {
     }
     const std::uint64_t at = _taken + (seq - _rcv_nxt);
     octets = octets.substr(0, _rcv_edge - seq);
+    if (at == _taken && _ahead.empty()) {  // as nearly always: nothing to put together
+        take_in_order(octets);
+        octets = {};
+    }
     if (s.has(flag::fin) && !_fin_seen) {
         _fin_seen = true;
         _fin_at = _taken + (s.seq + static_cast<std::uint32_t>(s.payload.size()) - _rcv_nxt);
@@ -314,15 +335,19 @@ void opener::take_octets(const tcp::segment& s) {
     deliver();
 }
 
+void opener::take_in_order(std::string_view octets) {
+    (_reads ? _received : _unread).append(octets);
+    _taken += octets.size();
+    _rcv_nxt += static_cast<std::uint32_t>(octets.size());
+}
+
 void opener::deliver() {
     while (!_ahead.empty() && _ahead.begin()->first <= _taken) {
         const auto first = _ahead.begin();
         const std::uint64_t skip = _taken - first->first;
         if (skip < first->second.size()) {
             const std::string_view fresh = std::string_view(first->second).substr(skip);
-            (_reads ? _received : _unread).append(fresh);
-            _taken += fresh.size();
-            _rcv_nxt += static_cast<std::uint32_t>(fresh.size());
+            take_in_order(fresh);
         }
         _ahead.erase(first);
     }

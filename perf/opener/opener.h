@@ -9,11 +9,13 @@
 //     client.poll(now);                 // at next_timer() at the latest
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "dataplane/shard/seam.h"
 #include "dataplane/tcp/segment.h"
@@ -34,6 +36,8 @@ public:
         bool offers_sack = true;
         std::string early;  ///< octets that go out with the handshake's last ACK
         shard::instant rto_least = std::chrono::milliseconds(200);
+        /// How long the ACK of one segment may wait for something to send (RFC 1122 4.2.3.2); 0: each is sent at once.
+        shard::instant ack_delay{0};
         std::uint32_t timestamp_base = 77777;
     };
 
@@ -43,7 +47,7 @@ public:
     void connect(shard::instant now);
     void input(const tcp::segment& s, shard::instant now);
     void poll(shard::instant now);
-    shard::instant next_timer() const noexcept { return _resend_at; }
+    shard::instant next_timer() const noexcept { return std::min(_resend_at, _ack_at); }
 
     // The application.
 
@@ -61,6 +65,8 @@ public:
     /// Both directions are closed and acknowledged.
     bool closed() const noexcept { return _fin_taken && _fin_acked; }
     std::size_t unacknowledged() const noexcept { return _out.size(); }
+    /// Segments that were sent again since the last call: for want of an ACK in time, or after duplicate ACKs.
+    unsigned take_resent() noexcept { return std::exchange(_resent, 0U); }
 
 private:
     enum class phase : std::uint8_t { idle, syn_sent, open, reset };
@@ -70,7 +76,9 @@ private:
     void push();
     void take_octets(const tcp::segment& s);
     void take_ack(const tcp::segment& s);
+    void take_in_order(std::string_view octets);
     void deliver();
+    void fall_silent() noexcept;
     std::uint32_t window() const noexcept;
     std::uint32_t clock() const noexcept {
         return _options.timestamp_base + static_cast<std::uint32_t>(_now.count() / 1'000'000);
@@ -81,8 +89,11 @@ private:
     phase _state = phase::idle;
     shard::instant _now{0};
     shard::instant _resend_at = shard::never;
+    shard::instant _ack_at = shard::never;  ///< of an ACK that waits
     shard::instant _rto;
     unsigned _backoff = 0;
+    unsigned _resent = 0;
+    std::uint64_t _link = 0;  ///< of the server's last segment
 
     std::string _out;  ///< from SND.UNA on
     bool _closing = false;

@@ -1,5 +1,5 @@
 // What the generator keeps of each of its connections: half a cache line, found by arithmetic from the client's address
-// and port, so that a million cost 32 MB and no lookup.
+// and port (client_names.h), so that a million cost 32 MB and no lookup.
 #pragma once
 
 #include <sys/mman.h>
@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <system_error>
+
+#include "perf/rig/client_names.h"
 
 namespace postern::perf::rig {
 
@@ -40,12 +42,10 @@ static_assert(sizeof(client) == 32);
 
 class client_table {
 public:
-    static constexpr std::uint16_t first_port = 1024;
-    static constexpr std::uint32_t ports = 64'000;
+    using name = client_names::name;
 
-    /// Room for `count` connections at a time, from a power of two of source addresses. Throws std::system_error.
-    client_table(std::uint32_t count, std::uint32_t sources)
-        : _count(count), _mask(sources - 1), _shift(static_cast<unsigned>(__builtin_ctz(sources))) {
+    /// Room for `count` connections at a time, from so many source addresses. Throws std::system_error.
+    client_table(std::uint32_t count, std::uint32_t sources) : _count(count), _names(count, sources) {
         void* const at = ::mmap(nullptr, octets(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (at == MAP_FAILED) {
             throw std::system_error(errno, std::generic_category(), "cannot map the clients' memory");
@@ -55,7 +55,6 @@ public:
         for (std::uint32_t i = 0; i < count; ++i) {
             _clients[i] = client{};  // all of it is there before anything is measured
         }
-        _turns = static_cast<std::uint32_t>(std::uint64_t{sources} * ports / count);
     }
     client_table(const client_table&) = delete;
     client_table& operator=(const client_table&) = delete;
@@ -64,28 +63,16 @@ public:
     client& operator[](std::uint32_t place) noexcept { return _clients[place]; }
     std::uint32_t size() const noexcept { return _count; }
 
-    /// The ends that a place's present connection uses: its source's number and its port.
-    struct name {
-        std::uint32_t source = 0;
-        std::uint16_t port = 0;
-    };
-    name name_of(std::uint32_t place) const noexcept {
-        const std::uint64_t tuple = place + std::uint64_t{_clients[place].generation % _turns} * _count;
-        return {static_cast<std::uint32_t>(tuple) & _mask, static_cast<std::uint16_t>(first_port + (tuple >> _shift))};
-    }
+    /// The ends that a place's present connection uses.
+    name name_of(std::uint32_t place) const noexcept { return _names.name_of(place, _clients[place].generation); }
     /// The place of these ends; what is not ours may give any.
-    std::uint32_t place_of(name n) const noexcept {
-        const std::uint64_t tuple = std::uint64_t{static_cast<std::uint16_t>(n.port - first_port)} << _shift | n.source;
-        return static_cast<std::uint32_t>(tuple % _count);
-    }
+    std::uint32_t place_of(name n) const noexcept { return _names.place_of(n); }
 
 private:
     std::size_t octets() const noexcept { return std::size_t{_count} * sizeof(client); }
 
     std::uint32_t _count;
-    std::uint32_t _mask;
-    unsigned _shift;
-    std::uint32_t _turns;  ///< connections of one place before its ends repeat
+    client_names _names;
     client* _clients = nullptr;
 };
 

@@ -34,7 +34,7 @@ enum class work : std::uint8_t {
 struct plan {
     work what = work::rcpt;
     std::uint32_t connections = 1000;
-    std::uint32_t sources = 1024;  ///< a power of two of source addresses
+    std::uint32_t sources = 1024;  ///< addresses that they come from
     std::uint32_t window = 256;    ///< commands (in churn: sessions) on their way
     std::uint32_t pipeline = 1;    ///< at most 64
     double listed_share = 0.1;     ///< of the RCPTs: addresses that are on the list

@@ -379,10 +379,9 @@ int read_options(int argc, char** argv, options& o) {
     app.add_option("--in-step", o.in_step, "RCPTs to be answered, generator and shard in turn on one thread");
     app.add_option("--memory", o.memory_mib, "MiB for frame buffers");
     CLI11_PARSE(app, argc, argv);
-    if (o.plan.sources == 0 || (o.plan.sources & (o.plan.sources - 1)) != 0 ||
-        std::uint64_t{o.plan.sources} * client_table::ports < o.plan.connections) {
-        std::fputs("postern-path-bench: --sources is a power of two, and 64000 connections come from each at most\n",
-                   stderr);
+    if (!client_names::fit(o.plan.connections, o.plan.sources)) {
+        std::fprintf(stderr, "postern-path-bench: at most %u connections come from each of --sources\n",
+                     unsigned{client_names::ports});
         return 2;
     }
     o.plan.listed = o.recipients;

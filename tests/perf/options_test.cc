@@ -72,6 +72,11 @@ TEST(options, refuse_what_does_not_fit_together) {
         {"--open-loop"},
         {"--json", "-", "--plot", "-"},
         {"--ramp", "-1"},
+        {"--transport", "pigeons"},
+        {"--device", "net_tap0"},
+        {"--transport", "dpdk"},
+        {"--transport", "dpdk", "--device", "net_tap0", "--address", "127.0.0.1/8"},
+        {"--tls-share", "1.1"},
         {"--unknown"},
     };
     for (const auto& more : wrong) {
@@ -83,6 +88,25 @@ TEST(options, refuse_what_does_not_fit_together) {
     }
     EXPECT_FALSE(parse({"--target", "[::1]:1", "--sources", "4", "--strangers", "example.com"}, status));
     EXPECT_FALSE(parse({"--target", "192.0.2.1:1", "--strangers", "example.com"}, status));
+}
+
+TEST(options, of_a_port_make_its_plan) {
+    const std::vector<std::string> words = {"--target",      "192.0.2.9:25", "--remote", "--strangers",   "a.example",
+                                            "--transport",   "dpdk",         "--device", "net_tap0",      "--address",
+                                            "192.0.2.16/24", "--sources",    "2",        "--connections", "100000"};
+    int status = 0;
+    const auto made = parse(words, status);
+    ASSERT_TRUE(made);
+    ASSERT_TRUE(made->port);
+    EXPECT_EQ(made->port->device, "net_tap0");
+    EXPECT_EQ(made->port->network.addresses.size(), 2U);
+    EXPECT_TRUE(made->port->offload_checksums);
+    auto more = words;
+    more.insert(more.end(), {"--threads", "2"});
+    EXPECT_FALSE(parse(more, status));
+    more = words;
+    more.push_back("--no-offload-checksums");
+    EXPECT_FALSE(parse(more, status)->port->offload_checksums);
 }
 
 TEST(options, count_the_ramp_to_the_warm_up) {

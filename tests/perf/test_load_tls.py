@@ -39,7 +39,7 @@ def load(binaries, server, *words):
 def test_a_share_of_the_connections_has_tls(binaries, postfix, people):
     found = load(binaries, postfix, "--recipients", people, "--strangers", "example.com", "--churn", "--connections", 4, "--tls-share", 0.3,
                  "--count", 20)
-    assert found["status"] == 0 and running.faults(found) == ""
+    assert running.faults(found) == "" and found["status"] == 0
     assert found["connections_made"] == 20 and found["handshakes"] == 6
     assert found["handshake_latency_ns"]["count"] == 6
     assert 0 < found["handshake_latency_ns"]["p50"] <= found["handshake_latency_ns"]["max"]
@@ -51,7 +51,7 @@ def test_a_share_of_the_connections_has_tls(binaries, postfix, people):
 def test_sessions_in_the_clear_and_inside_tls_go_on_side_by_side(binaries, postfix, people):
     found = load(binaries, postfix, "--recipients", people, "--strangers", "example.com", "--tls-share", 0.5, "--connections", 8, "--duration", 3,
                  "--threads", 2)
-    assert found["status"] == 0 and running.faults(found) == ""
+    assert running.faults(found) == "" and found["status"] == 0
     assert 1 <= found["handshakes"] <= 4 and found["sessions"] == 8
     assert found["rcpts"] > 8
 

@@ -12,7 +12,7 @@
 namespace postern::sockets {
 namespace {
 
-constexpr int most_accepts = 64;  ///< in a turn: a flood of connections must not hold up those that are open
+constexpr unsigned most_accepts = 64;  ///< in a turn: a flood of connections must not hold up those that are open
 
 bool out_of_resources(int error) noexcept {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
@@ -22,29 +22,42 @@ bool out_of_resources(int error) noexcept {
 
 /// True if there are new connections.
 bool operations::accept_some() {
-    const std::size_t before = _open;
-    if (_now < _accept_after) {
+    if (_now >= _accept_after) {
+        pause_accepting(false);
+        look(shard::instant(0));
+    }
+    const auto listeners = _set.acceptable();
+    if (listeners.empty()) {
+        // The share is how many come at a time, learnt without an accept that finds none: it doubles as long as the
+        // kernel says at once that there are more.
+        _accept_share = 1;
         return false;
     }
-    int left = most_accepts;
-    // From the back, because one that is drained leaves the list.
-    for (std::size_t i = _reactor.acceptable().size(); i-- > 0 && left > 0;) {
-        const std::uint32_t listener = _reactor.acceptable()[i];
-        // A share each, so that a flooded listener does not starve the others.
-        for (int share = std::max(1, left / static_cast<int>(i + 1)); share > 0; --share, --left) {
-            if (!accept_one(listener)) {
-                break;
-            }
+    // A share each, so that a flooded listener does not starve the others.
+    const unsigned share =
+        std::max(1U, std::min(_accept_share, most_accepts / static_cast<unsigned>(listeners.size())));
+    const std::size_t before = _open;
+    accepted last = accepted::one;
+    for (std::size_t i = 0; i < listeners.size() && last != accepted::paused; ++i) {
+        last = accepted::one;
+        for (unsigned n = 0; n < share && last == accepted::one; ++n) {
+            last = accept_one(listeners[i]);
         }
-        if (_now < _accept_after) {
-            break;
-        }
+    }
+    _accept_share = last == accepted::one ? std::min(2 * share, most_accepts) : 1;
+    if (last == accepted::paused) {
+        pause_accepting(true);
     }
     return _open != before;
 }
 
-/// False: this listener has none, or accepting pauses.
-bool operations::accept_one(std::uint32_t listener) {
+/// The connections wait in the kernel meanwhile; asking again at once would only spin.
+void operations::pause_accepting(bool yes) noexcept {
+    _accept_after = yes ? _now + _options.accept_pause : shard::never;
+    _set.watch_listeners(!yes);
+}
+
+operations::accepted operations::accept_one(std::uint32_t listener) {
     sockaddr_storage peer{};
     socklen_t size = sizeof peer;
     const listening_socket& from = _listeners[listener];
@@ -52,17 +65,14 @@ bool operations::accept_one(std::uint32_t listener) {
         ::accept4(from.socket.get(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
         if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            _reactor.drained(listener);
-            return false;
+            return accepted::none_left;
         }
         if (out_of_resources(errno)) {
-            // The connections wait in the kernel meanwhile; asking again at once would only spin.
             _counts.accept_paused.add();
-            _accept_after = _now + _options.accept_pause;
-            return false;
+            return accepted::paused;
         }
         _counts.accept_errors.add();
-        return true;
+        return accepted::one;
     }
     if (_free.empty() && _slots < _options.connections) {
         if (_slots % chunk_size == 0) {
@@ -73,16 +83,13 @@ bool operations::accept_one(std::uint32_t listener) {
     }
     if (_free.empty()) {
         refuse_unseen(fd);
-        return true;
+        return accepted::one;
     }
     socket_state& s = at(_free.back());
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     const std::uint32_t serial = s.serial + 1 == 0 ? 1 : s.serial + 1;
-    event.data.u64 = std::uint64_t{serial} << 32 | s.slot;
-    if (::epoll_ctl(_set.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    if (!_set.add(fd, {s.slot, serial})) {
         refuse_unseen(fd);
-        return true;
+        return accepted::one;
     }
     _free.pop_back();
 
@@ -126,7 +133,7 @@ bool operations::accept_one(std::uint32_t listener) {
     }
     _counts.accepted.add();
     ++_open;
-    return true;  // its first event, which is there at once, opens it
+    return accepted::one;  // its first event, which is there at once, opens it
 }
 
 void operations::refuse_unseen(int fd) noexcept {

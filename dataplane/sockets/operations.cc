@@ -5,21 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <system_error>
 
 #include "dataplane/sockets/socket_state.h"
 
 namespace postern::sockets {
 namespace {
-
-process::descriptor make_epoll_set() {
-    process::descriptor set(::epoll_create1(EPOLL_CLOEXEC));
-    if (!set) {
-        throw std::system_error(errno, std::generic_category(), "cannot create an epoll set");
-    }
-    return set;
-}
 
 std::vector<int> descriptors_of(const shard_listeners& listeners) {
     std::vector<int> all;
@@ -41,12 +31,10 @@ operations::operations(shard_listeners listeners, shard::connection_limits& limi
     : _options(o),
       _limits(limits),
       _listeners(std::move(listeners)),
-      _set(make_epoll_set()),
-      _reactor(descriptors_of(_listeners), _waker, _set.get()),
+      _set(descriptors_of(_listeners), _waker),
       _wheel(o.clock()),
       _pool(o.buffers),
       _now(o.clock()),
-      _accept_after(_now),
       _scratch(std::make_unique<char[]>(window)) {
     static_assert(sizeof(socket_state) <= 128, "two cache lines for an idle connection");
     _options.output_limit = std::max(_options.output_limit, 2 * shard::block_pool::large_room);
@@ -102,9 +90,18 @@ void operations::set_deadline(shard::connection c, shard::instant when) noexcept
 }
 
 void operations::finish(shard::connection c) noexcept {
+    end(c, false);
+}
+
+void operations::finish_silent(shard::connection c) noexcept {
+    end(c, true);
+}
+
+void operations::end(shard::connection c, bool silent) noexcept {
     if (socket_state* const s = find_counted(c)) {
         _counts.finished.add();
         s->now = phase::unsent;
+        s->silent = silent;
         s->waits_for = 0;
         give_back_input(*s);
         const shard::instant most = shard::never - _options.unsent_time;
@@ -153,16 +150,14 @@ bool operations::next_deadline(shard::connection& out) {
 }
 
 bool operations::may_sleep() const noexcept {
-    return !_served && _ready.empty() && _unsent.empty() && (_reactor.acceptable().empty() || _now < _accept_after);
+    return _ready.empty() && _unsent.empty() && _set.acceptable().empty();
 }
 
 void operations::sleep(shard::instant until) {
-    shard::instant end = std::min(until, _wheel.next());
-    if (!_reactor.acceptable().empty()) {
-        end = std::min(end, _accept_after);
-    }
+    const shard::instant end = std::min({until, _wheel.next(), _accept_after});
     _counts.sleeps.add();
-    _reactor.sleep(end == shard::never ? shard::never : std::max(end - _options.clock(), shard::instant(0)));
+    look(end == shard::never ? shard::never : std::max(end - _options.clock(), shard::instant(0)));
+    _looked = true;
 }
 
 void operations::give_back_input(socket_state& s) noexcept {

@@ -1,9 +1,9 @@
 // The seam's operations over kernel sockets, for one shard: connections, their buffers, deadlines and limits.
 //
 // `shard_loop` drives it: begin_turn, then callbacks as `next` and `next_deadline` name them, then end_turn. Readiness
-// comes edge-triggered from an epoll set of the shard's own; octets are moved by one non-blocking recv and one send per
-// connection and turn. A recv fills one buffer of the shard; only what the session layer leaves unconsumed is copied
-// into a borrowed block, and replies borrow one until they are sent, so an idle connection holds no buffer.
+// comes from an epoll set of the shard's own; octets are moved by one non-blocking recv and one send per connection and
+// turn. A recv fills one buffer of the shard; only what the session layer leaves unconsumed is copied into a borrowed
+// block, and replies borrow one until they are sent, so an idle connection holds no buffer.
 //
 // Bounds, each with a counter: slots (over: reset unseen), blocks lent (over: replies wait; a connection whose
 // unconsumed octets find no block is reset), unsent octets of a connection (over: `reserve` is empty and its octets are
@@ -13,14 +13,12 @@
 
 #include <sys/epoll.h>
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <vector>
 
-#include "board/process/files.h"
 #include "dataplane/shard/block_pool.h"
 #include "dataplane/shard/callbacks.h"
 #include "dataplane/shard/connection_limits.h"
@@ -29,7 +27,7 @@
 #include "dataplane/shard/timer_wheel.h"
 #include "dataplane/sockets/counters.h"
 #include "dataplane/sockets/listeners.h"
-#include "dataplane/sockets/reactor.h"
+#include "dataplane/sockets/ready_set.h"
 
 namespace postern::sockets {
 
@@ -73,6 +71,7 @@ public:
     void want_read(shard::connection c, bool yes) noexcept;
     void set_deadline(shard::connection c, shard::instant when) noexcept;
     void finish(shard::connection c) noexcept;
+    void finish_silent(shard::connection c) noexcept;
     void abort(shard::connection c) noexcept;
     const shard::connection_info& info(shard::connection c) const noexcept;
     shard::instant now() const noexcept { return _now; }
@@ -87,8 +86,11 @@ public:
     using callback = shard::callback;
     using step = shard::step;
 
-    /// Reads the clock, asks the kernel what is ready, accepts.
+    /// Reads the clock, accepts, asks the kernel what is ready if no sleep just did.
     void begin_turn();
+    /// Once a turn, behind the layer's batched work: whether the layer asked for octets again that it had left, so that
+    /// `next` offers them now. What waited for the turn's lookups is answered by the same send.
+    bool offer_left();
     /// The next callback of this turn; `none` ends it.
     step next();
     shard::admission admission_of(shard::connection c) const noexcept;
@@ -100,10 +102,10 @@ public:
     /// Sends what was committed, ends what was finished.
     void end_turn();
 
-    /// This turn found nothing, and nothing is to be done before the kernel, a timer or another thread says so. A turn
-    /// that served somebody is followed by another look: under load that spares going to sleep and back.
+    /// Nothing is to be done before the kernel, a timer or another thread says so.
     bool may_sleep() const noexcept;
-    /// Sleeps, at most until the next timer or `until`. Between `waker_state().announce()` and `.woken()`.
+    /// Sleeps, at most until the next timer or `until`, and not at all if something is ready. Between
+    /// `waker_state().announce()` and `.woken()`.
     void sleep(shard::instant until);
     shard::eventfd_waker& waker_state() noexcept { return _waker; }
 
@@ -122,10 +124,16 @@ private:
     socket_state* find(shard::connection c) noexcept;
     socket_state* find_counted(shard::connection c) noexcept;
 
-    void collect();
+    /// What accepting one connection came to.
+    enum class accepted : std::uint8_t { one, none_left, paused };
+
+    void look(shard::instant most);
+    void note(const epoll_event& event);
     bool accept_some();
-    bool accept_one(std::uint32_t listener);
+    accepted accept_one(std::uint32_t listener);
+    void pause_accepting(bool yes) noexcept;
     void refuse_unseen(int fd) noexcept;
+    void end(shard::connection c, bool silent) noexcept;
     void queue(socket_state& s) noexcept;
     bool wants_service(const socket_state& s) const noexcept;
     step advance(socket_state& s);
@@ -149,17 +157,17 @@ private:
     options _options;
     shard::connection_limits& _limits;
     shard_listeners _listeners;
-    process::descriptor _set;  ///< epoll
     shard::eventfd_waker _waker;
-    reactor _reactor;
+    ready_set _set;
     shard::timer_wheel _wheel;
     shard::block_pool _pool;
     counters _counts;
 
     shard::instant _now;
-    shard::instant _accept_after;  ///< no accept before
+    shard::instant _accept_after = shard::never;  ///< when accepting goes on; `never`: it is not paused
+    unsigned _accept_share = 1;                   ///< connections taken at a time
     std::size_t _open = 0;
-    unsigned _turns_since_poll = 0;
+    bool _looked = false;  ///< a sleep asked what is ready, and no turn has begun since
 
     std::vector<std::unique_ptr<socket_state[]>> _chunks;  ///< of chunk_size slots, never moved
     std::vector<std::uint32_t> _free;
@@ -168,12 +176,10 @@ private:
     std::vector<std::uint32_t> _ready;  ///< slots to serve in the next turn
     std::vector<std::uint32_t> _batch;  ///< slots of this turn, from _batch_at on
     std::size_t _batch_at = 0;
-    bool _served = false;                 ///< the turn had anything to serve
     std::vector<std::uint32_t> _unsent;   ///< slots to flush at the end of the turn
     std::vector<std::uint32_t> _starved;  ///< slots whose reserve found no block in the pool
     std::span<const char> _offered;
-    block* _offered_block = nullptr;  ///< what `_offered` is in, if not `_scratch`; lives until `consumed`
-    std::array<epoll_event, 512> _events;
+    block* _offered_block = nullptr;   ///< what `_offered` is in, if not `_scratch`; lives until `consumed`
     std::unique_ptr<char[]> _scratch;  ///< `window` octets
 };
 

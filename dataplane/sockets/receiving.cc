@@ -15,60 +15,57 @@
 namespace postern::sockets {
 namespace {
 
-constexpr unsigned turns_between_polls = 8;  ///< an awake shard asks Asio every so often; sleeping does so too
-constexpr int discards_in_turn = 4;          ///< recvs of one ending connection
+constexpr int discards_in_turn = 4;  ///< recvs of one ending connection
 
 }  // namespace
 
 void operations::begin_turn() {
     _now = _options.clock();
     _counts.turns.add();
-    accept_some();
-    collect();
-    if (++_turns_since_poll >= turns_between_polls) {
-        _turns_since_poll = 0;
-        _reactor.poll();
-        if (accept_some()) {
-            collect();
-        }
+    // New connections' first events are there for the look behind.
+    if (accept_some() || !_looked) {
+        look(shard::instant(0));
     }
+    _looked = false;
     _batch.swap(_ready);
     _batch_at = 0;
-    _served = !_batch.empty();
 }
 
-void operations::collect() {
-    const int n = ::epoll_wait(_set.get(), _events.data(), static_cast<int>(_events.size()), 0);
-    for (int i = 0; i < n; ++i) {
-        const epoll_event& event = _events[static_cast<std::size_t>(i)];
-        const auto slot = static_cast<std::uint32_t>(event.data.u64);
-        socket_state& s = at(slot);
-        if (s.now == phase::free || s.serial != static_cast<std::uint32_t>(event.data.u64 >> 32)) {
-            continue;
-        }
-        if ((event.events & (EPOLLERR | EPOLLHUP)) != 0) {
-            // Before our own FIN, both mean that the connection is broken; after it, recv tells.
-            s.broken = s.now != phase::lingering;
-            s.readable = true;
-        }
-        if ((event.events & EPOLLRDHUP) != 0) {
-            s.peer_ending = true;
-        }
-        if (s.fresh && (event.events & EPOLLIN) != 0) {
-            // The first event of a connection, in the turn that will greet it. A FIN alone shows as readable too.
-            char octet = 0;
-            s.info.early_octets = !s.peer_ending || ::recv(s.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-        }
-        if ((event.events & (EPOLLIN | EPOLLRDHUP)) != 0) {
-            s.readable = true;
-        }
-        if ((event.events & EPOLLOUT) != 0 && s.send_blocked) {
-            s.send_blocked = false;
-            mark_unsent(s);
-        }
-        if (wants_service(s)) {
-            queue(s);
-        }
+/// Waits at most so long until something is ready, and notes what is.
+void operations::look(shard::instant most) {
+    for (const epoll_event& event : _set.look(most)) {
+        note(event);
+    }
+}
+
+void operations::note(const epoll_event& event) {
+    const shard::connection c = ready_set::connection_of(event);
+    socket_state& s = at(c.slot);
+    if (s.now == phase::free || s.serial != c.serial) {
+        return;
+    }
+    if ((event.events & (EPOLLERR | EPOLLHUP)) != 0) {
+        // Before our own FIN, both mean that the connection is broken; after it, recv tells.
+        s.broken = s.now != phase::lingering;
+        s.readable = true;
+    }
+    if ((event.events & EPOLLRDHUP) != 0) {
+        s.peer_ending = true;
+    }
+    if (s.fresh && (event.events & EPOLLIN) != 0) {
+        // The first event of a connection, in the turn that will greet it. A FIN alone shows as readable too.
+        char octet = 0;
+        s.info.early_octets = !s.peer_ending || ::recv(s.fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+    }
+    if ((event.events & (EPOLLIN | EPOLLRDHUP)) != 0) {
+        s.readable = true;
+    }
+    if ((event.events & EPOLLOUT) != 0 && s.send_blocked) {
+        s.send_blocked = false;
+        mark_unsent(s);
+    }
+    if (wants_service(s)) {
+        queue(s);
     }
 }
 
@@ -121,6 +118,16 @@ operations::step operations::next() {
     _batch.clear();
     _batch_at = 0;
     return {};
+}
+
+bool operations::offer_left() {
+    const auto left = std::partition(_ready.begin(), _ready.end(), [this](std::uint32_t slot) {
+        const socket_state& s = at(slot);
+        return s.now != phase::open || !s.offer_again || s.held() == 0;
+    });
+    _batch.assign(left, _ready.end());
+    _ready.erase(left, _ready.end());
+    return !_batch.empty();
 }
 
 /// The next callback for one connection in this turn.

@@ -185,7 +185,8 @@ void operations::give_back_output(socket_state& s) noexcept {
 
 void operations::begin_linger(socket_state& s) noexcept {
     // Closing while the peer still sends would answer with RST, which can take our last reply from its hands.
-    if (s.peer_ended || ::shutdown(s.fd, SHUT_WR) != 0) {
+    const bool all_read = s.silent && !s.readable;
+    if (s.peer_ended || all_read || ::shutdown(s.fd, SHUT_WR) != 0) {
         close(s, false);
         return;
     }

@@ -8,9 +8,9 @@
 //     loop.drain(30s);      // any thread; run() returns when the sessions are over or the time is
 //     thread.join();
 //
-// A turn: other threads' messages, new and readable connections, deadlines, the layer's batched work, one send per
-// connection, a quiescent report. A turn that found nothing sleeps, offline for RCU, until a descriptor, a timer or a
-// wake-up.
+// A turn: other threads' messages, new and readable connections, deadlines, the layer's batched work (once more for
+// what waited for it), one send per connection, a quiescent report. When nothing is left to do the shard sleeps,
+// offline for RCU, until a descriptor, a timer or a wake-up.
 #pragma once
 
 #include "dataplane/shard/callbacks.h"
@@ -67,6 +67,11 @@ public:
             _sessions.deadline(due);
         }
         _sessions.turn_end();
+        if (_transport.offer_left()) {
+            _sessions.turn_begin();
+            shard::make_callbacks(_transport, _sessions);
+            _sessions.turn_end();
+        }
         _transport.end_turn();
     }
 

@@ -33,6 +33,7 @@ struct operations::socket_state : shard::timer_wheel::timer {
     bool peer_ending : 1 = false;  ///< the kernel saw FIN; it is read after the octets
     bool peer_ended : 1 = false;   ///< FIN was read
     bool peer_end_told : 1 = false;
+    bool silent : 1 = false;        ///< finished, and its peer said that it sends nothing more
     bool send_blocked : 1 = false;  ///< the kernel took less than there was, and has not said that it takes more
 
     block* input = nullptr;   ///< unconsumed octets, at most `window`

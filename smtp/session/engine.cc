@@ -317,13 +317,17 @@ void engine::forget(client_session& s) {
     _context.count.sessions_open.set(_open);
 }
 
-void engine::close(work& w) {
+void engine::close(work& w, bool silent) {
     w.commit();
     drop_transaction(w);
     const shard::connection c = w.connection();
     forget(w.session());
     w.leave();
-    _link.finish(c);
+    if (silent) {
+        _link.finish_silent(c);
+    } else {
+        _link.finish(c);
+    }
 }
 
 void engine::close_with(work& w, reply last) {
@@ -331,7 +335,7 @@ void engine::close_with(work& w, reply last) {
     if (w.session().held_reply == no_block && w.ensure(line.size())) {
         w.put(line);
     }
-    close(w);
+    close(w, last == reply::closing);
 }
 
 void engine::reset_for_memory(work& w) {

@@ -97,7 +97,8 @@ private:
     /// Ends the transaction, if there is one; what the relay holds of it is abandoned.
     void drop_transaction(work& w);
     void release_queue(transaction& t);
-    void close(work& w);
+    /// `silent`: the peer said that it sends nothing more.
+    void close(work& w, bool silent = false);
     void close_with(work& w, protocol::reply last);
     void reset_for_memory(work& w);
     void forget(client_session& s);

@@ -47,6 +47,13 @@ private:
     void want_read(shard::connection c, bool wanted) override { _transport.want_read(c, wanted); }
     void set_deadline(shard::connection c, shard::instant when) override { _transport.set_deadline(c, when); }
     void finish(shard::connection c) override { _transport.finish(c); }
+    void finish_silent(shard::connection c) override {
+        if constexpr (requires { _transport.finish_silent(c); }) {
+            _transport.finish_silent(c);
+        } else {
+            _transport.finish(c);
+        }
+    }
     void abort(shard::connection c) override { _transport.abort(c); }
     const shard::connection_info& info(shard::connection c) const override { return _transport.info(c); }
     shard::instant now() const override { return _transport.now(); }

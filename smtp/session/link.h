@@ -16,6 +16,7 @@ public:
     virtual void want_read(shard::connection c, bool wanted) = 0;
     virtual void set_deadline(shard::connection c, shard::instant when) = 0;
     virtual void finish(shard::connection c) = 0;
+    virtual void finish_silent(shard::connection c) = 0;
     virtual void abort(shard::connection c) = 0;
     virtual const shard::connection_info& info(shard::connection c) const = 0;
     virtual shard::instant now() const = 0;

@@ -8,11 +8,15 @@
 
 #include "board/process/files.h"
 #include "board/process/log.h"
+#include "board/process/pauses.h"
 
 namespace postern::edge {
 namespace {
 
 using process::level;
+
+/// While shards answer, loading takes a fourth of a core: who shares it waits for a piece at most.
+constexpr unsigned pause_share = 3;
 
 std::string describe(const table_pair& pair) {
     return pair.overlay.empty() ? pair.base : pair.base + " with " + pair.overlay;
@@ -70,7 +74,8 @@ result<table_holder::loaded_file> table_holder::load_file(const std::string& nam
         out.table = _in_force->base.table;
         return out;
     }
-    auto table = recipients::table::load_file(file.get(), name);
+    process::pauses with(_in_force ? pause_share : 0);
+    auto table = recipients::table::load_file(file.get(), name, with);
     if (!table) {
         return tl::unexpected(std::move(table.error()));
     }

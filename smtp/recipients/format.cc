@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <new>
 
 #include "smtp/recipients/line.h"
 #include "smtp/recipients/octets.h"
@@ -157,6 +159,22 @@ std::uint64_t key_id_of(const hash_key& key) noexcept {
 
 std::uint64_t checksum(std::span<const std::byte> octets) noexcept {
     return XXH3_64bits(octets.data(), octets.size());
+}
+
+std::uint64_t checksum(std::span<const std::byte> octets, process::pauses& with) {
+    const std::unique_ptr<XXH3_state_t, XXH_errorcode (*)(XXH3_state_t*)> state(::XXH3_createState(),
+                                                                                &::XXH3_freeState);
+    if (!state) {
+        throw std::bad_alloc();
+    }
+    ::XXH3_64bits_reset(state.get());
+    while (!octets.empty()) {
+        const auto piece = octets.first(std::min(octets.size(), piece_octets));
+        ::XXH3_64bits_update(state.get(), piece.data(), piece.size());
+        octets = octets.subspan(piece.size());
+        with.rest();
+    }
+    return ::XXH3_64bits_digest(state.get());
 }
 
 void lay_out(header& value) noexcept {

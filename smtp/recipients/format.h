@@ -44,6 +44,7 @@
 #include <string>
 #include <tl/expected.hpp>
 
+#include "board/process/pauses.h"
 #include "smtp/recipients/siphash.h"
 
 namespace postern::recipients::format {
@@ -98,6 +99,10 @@ const char* to_string(section_name name) noexcept;
 std::uint64_t key_id_of(const hash_key& key) noexcept;
 
 std::uint64_t checksum(std::span<const std::byte> octets) noexcept;
+/// The same in pieces of `piece_octets`, with a rest behind each.
+std::uint64_t checksum(std::span<const std::byte> octets, process::pauses& with);
+/// How much of a file is worked through at a time: some 10 us.
+inline constexpr std::size_t piece_octets = std::size_t{64} * 1024;
 
 /// Gives the sections their offsets from their sizes, and the file its size.
 void lay_out(header& value) noexcept;

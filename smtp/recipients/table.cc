@@ -31,10 +31,12 @@ std::string hexadecimal(std::uint64_t value) {
 }
 
 /// Reads exactly `into.size()` octets from the file's start.
-tl::expected<void, std::string> read_whole(int fd, const std::string& name, std::span<std::byte> into) {
+tl::expected<void, std::string> read_whole(int fd, const std::string& name, std::span<std::byte> into,
+                                           process::pauses& with) {
     std::size_t done = 0;
     while (done < into.size()) {
-        const ssize_t n = ::pread(fd, into.data() + done, into.size() - done, static_cast<off_t>(done));
+        const std::size_t piece = std::min(into.size() - done, format::piece_octets);
+        const ssize_t n = ::pread(fd, into.data() + done, piece, static_cast<off_t>(done));
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -45,6 +47,7 @@ tl::expected<void, std::string> read_whole(int fd, const std::string& name, std:
             return tl::unexpected(name + ": it became shorter while it was read, at octet " + std::to_string(done));
         }
         done += static_cast<std::size_t>(n);
+        with.rest();
     }
     return {};
 }
@@ -67,7 +70,7 @@ std::span<const std::byte> table_image::octets_of(section_name name) const noexc
     return _memory.octets().subspan(s.offset, s.octets);
 }
 
-tl::expected<std::shared_ptr<const table>, std::string> table_image::adopt(pages memory) {
+tl::expected<std::shared_ptr<const table>, std::string> table_image::adopt(pages memory, process::pauses& with) {
     const auto image = std::make_shared<table_image>();
     image->_memory = std::move(memory);
     const auto octets = image->_memory.octets();
@@ -79,7 +82,7 @@ tl::expected<std::shared_ptr<const table>, std::string> table_image::adopt(pages
     image->_where = placement(*header);
     image->_pilots = reinterpret_cast<const std::uint8_t*>(image->octets_of(section_name::pilots).data());
     image->_lines = reinterpret_cast<const line*>(image->octets_of(section_name::lines).data());
-    auto checked = image->check_checksums();
+    auto checked = image->check_checksums(with);
     if (checked) {
         checked = image->read_domains();
     }
@@ -87,7 +90,7 @@ tl::expected<std::shared_ptr<const table>, std::string> table_image::adopt(pages
         checked = image->read_removals();
     }
     if (checked) {
-        checked = image->check_lines();
+        checked = image->check_lines(with);
     }
     if (!checked) {
         return tl::unexpected(checked.error());
@@ -106,7 +109,7 @@ tl::expected<std::shared_ptr<const table>, std::string> table_image::adopt(pages
     return image;
 }
 
-tl::expected<void, std::string> table_image::check_checksums() const {
+tl::expected<void, std::string> table_image::check_checksums(process::pauses& with) const {
     std::uint64_t end = format::header_octets;
     for (std::size_t i = 0; i < format::section_count; ++i) {
         const auto name = static_cast<section_name>(i);
@@ -116,7 +119,7 @@ tl::expected<void, std::string> table_image::check_checksums() const {
             return tl::unexpected("the octets between the sections, from " + std::to_string(end) + " to " +
                                   std::to_string(s.offset) + ", are not zero");
         }
-        if (const std::uint64_t found = format::checksum(octets_of(name)); found != s.checksum) {
+        if (const std::uint64_t found = format::checksum(octets_of(name), with); found != s.checksum) {
             return tl::unexpected(std::string(to_string(name)) + " section, octets " + std::to_string(s.offset) +
                                   " to " + std::to_string(s.offset + s.octets) + ": checksum " + hexadecimal(found) +
                                   ", the header says " + hexadecimal(s.checksum));
@@ -158,10 +161,14 @@ tl::expected<void, std::string> table_image::read_removals() {
     return {};
 }
 
-tl::expected<void, std::string> table_image::check_lines() const {
+tl::expected<void, std::string> table_image::check_lines(process::pauses& with) const {
     std::uint64_t keys = 0;
     const std::uint64_t lines = _header.lines();
+    constexpr std::uint64_t piece = format::piece_octets / sizeof(line);
     for (std::uint64_t i = 0; i < lines; ++i) {
+        if (i % piece == piece - 1) {
+            with.rest();
+        }
         const line& at = _lines[i];
         const std::uint32_t count = at.count();
         bool good = count <= line::capacity && (at.tail >> 24U) == 0;
@@ -191,11 +198,14 @@ tl::expected<std::shared_ptr<const table>, std::string> table::load(std::span<co
         return tl::unexpected(process::errno_text("get memory for", "the table", memory.error()));
     }
     std::memcpy(memory->writable().data(), octets.data(), octets.size());
-    return table_image::adopt(*std::move(memory));
+    process::pauses none;
+    return table_image::adopt(*std::move(memory), none);
 }
 
-tl::expected<std::shared_ptr<const table>, std::string> table::load_file(int fd, const std::string& name,
-                                                                         bool huge_pages) {
+namespace {
+
+tl::expected<std::shared_ptr<const table>, std::string> load_from(int fd, const std::string& name,
+                                                                  page_size size_of_pages, process::pauses& with) {
     struct stat about {};
     if (::fstat(fd, &about) != 0) {
         return tl::unexpected(process::errno_text("look at", name, errno));
@@ -206,24 +216,37 @@ tl::expected<std::shared_ptr<const table>, std::string> table::load_file(int fd,
     const auto size = static_cast<std::uint64_t>(about.st_size);
     std::array<std::byte, format::header_octets> head{};
     const auto front = std::span(head).first(std::min<std::uint64_t>(size, head.size()));
-    if (auto read = read_whole(fd, name, front); !read) {
+    if (auto read = read_whole(fd, name, front, with); !read) {
         return tl::unexpected(read.error());
     }
     if (auto header = format::decode(front, size); !header) {
         return tl::unexpected(name + ": " + header.error());
     }
-    auto memory = pages::map(size, huge_pages ? page_size::huge : page_size::normal);
+    auto memory = pages::map(size, size_of_pages);
     if (!memory) {
         return tl::unexpected(process::errno_text("get memory for", name, memory.error()));
     }
-    if (auto read = read_whole(fd, name, memory->writable()); !read) {
+    if (auto read = read_whole(fd, name, memory->writable(), with); !read) {
         return tl::unexpected(read.error());
     }
-    auto loaded = table_image::adopt(*std::move(memory));
+    auto loaded = table_image::adopt(*std::move(memory), with);
     if (!loaded) {
         return tl::unexpected(name + ": " + loaded.error());
     }
     return loaded;
+}
+
+}  // namespace
+
+tl::expected<std::shared_ptr<const table>, std::string> table::load_file(int fd, const std::string& name,
+                                                                         bool huge_pages) {
+    process::pauses none;
+    return load_from(fd, name, huge_pages ? page_size::huge : page_size::normal, none);
+}
+
+tl::expected<std::shared_ptr<const table>, std::string> table::load_file(int fd, const std::string& name,
+                                                                         process::pauses& with) {
+    return load_from(fd, name, page_size::huge, with);
 }
 
 tl::expected<std::unique_ptr<const snapshot>, std::string> make_snapshot(std::uint64_t generation,

@@ -7,6 +7,7 @@
 #include <string>
 #include <tl/expected.hpp>
 
+#include "board/process/pauses.h"
 #include "smtp/recipients/domains.h"
 
 namespace postern::recipients {
@@ -32,6 +33,9 @@ public:
     /// pages where the system has any, unless `huge_pages` is false.
     static tl::expected<std::shared_ptr<const table>, std::string> load_file(int fd, const std::string& name,
                                                                              bool huge_pages = true);
+    /// The same on huge pages, resting now and then.
+    static tl::expected<std::shared_ptr<const table>, std::string> load_file(int fd, const std::string& name,
+                                                                             process::pauses& with);
 
     virtual ~table() = default;
     const table_facts& facts() const noexcept { return _facts; }

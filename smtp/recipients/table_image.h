@@ -62,7 +62,7 @@ public:
     static const table_image& of(const table& value) noexcept { return static_cast<const table_image&>(value); }
 
     /// Takes pages that hold a whole file (and nothing behind it).
-    static tl::expected<std::shared_ptr<const table>, std::string> adopt(pages memory);
+    static tl::expected<std::shared_ptr<const table>, std::string> adopt(pages memory, process::pauses& with);
 
     const format::header& header() const noexcept { return _header; }
     const placement& where() const noexcept { return _where; }
@@ -75,10 +75,10 @@ public:
     const removal_set& removed() const noexcept { return _removed; }
 
 private:
-    tl::expected<void, std::string> check_checksums() const;
+    tl::expected<void, std::string> check_checksums(process::pauses& with) const;
     tl::expected<void, std::string> read_domains();
     tl::expected<void, std::string> read_removals();
-    tl::expected<void, std::string> check_lines() const;
+    tl::expected<void, std::string> check_lines(process::pauses& with) const;
     std::span<const std::byte> octets_of(format::section_name name) const noexcept;
 
     pages _memory;

@@ -253,6 +253,27 @@ TEST(table_file, is_read_from_a_descriptor_wherever_it_stands) {
     EXPECT_TRUE(table::load_file(file.get(), "base"));
 }
 
+TEST(table_file, read_with_pauses_is_checked_to_its_last_octet) {
+    const temporary_folder folder;
+    std::string octets = base_octets(50'000);
+    ASSERT_GT(octets.size(), 2 * format::piece_octets);
+    const auto load_with_pauses = [&] {
+        std::ofstream(folder / "base") << octets;
+        const process::descriptor file(::open((folder / "base").c_str(), O_RDONLY | O_CLOEXEC));
+        process::pauses with(1);
+        auto loaded = table::load_file(file.get(), "base", with);
+        EXPECT_GT(with.taken(), 0U);
+        return loaded;
+    };
+    const auto loaded = load_with_pauses();
+    ASSERT_TRUE(loaded) << loaded.error();
+    EXPECT_EQ((*loaded)->facts().addresses, 50'000U);
+    octets.back() = static_cast<char>(octets.back() ^ 1);
+    const auto spoilt = load_with_pauses();
+    ASSERT_FALSE(spoilt);
+    EXPECT_NE(spoilt.error().find("base: lines section"), std::string::npos) << spoilt.error();
+}
+
 TEST(table_file, errors_of_files_name_the_file) {
     const temporary_folder folder;
     const auto folder_itself =

@@ -172,7 +172,7 @@ private:
 };
 
 /// "192.0.2.1" and the like, for tests: an IPv4 endpoint from four octets.
-constexpr endpoint ipv4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d, std::uint16_t port = 0) {
+constexpr endpoint ipv4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::uint8_t d, std::uint16_t port) {
     endpoint e;
     e.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d};
     e.port = port;

@@ -31,7 +31,7 @@ protected:
         return decide(_verdict, _peer);
     }
 
-    std::array<std::uint8_t, 16> _peer = shard::ipv4(192, 0, 2, 1).address;
+    std::array<std::uint8_t, 16> _peer = shard::ipv4(192, 0, 2, 1);
     recipients::domain_settings _domain;
     recipients::route _route_settings;
     std::shared_ptr<const recipients::route> _route;
@@ -61,7 +61,7 @@ TEST_F(decisions, keep_internal_addresses_from_strangers_whatever_the_mode) {
     _domain.mode = mode::observe;
     EXPECT_EQ(decide_as(standing::listed).reply, reply::from_outside);
     EXPECT_FALSE(decide_as(standing::listed).pass);
-    _domain.trusted.push_back({.address = shard::ipv4(192, 0, 2, 0).address, .length = 96 + 24});
+    _domain.trusted.push_back({.address = shard::ipv4(192, 0, 2, 0), .length = 96 + 24});
     EXPECT_TRUE(decide_as(standing::listed).pass);
 }
 
@@ -104,7 +104,7 @@ TEST_F(decisions, refuse_a_domain_that_is_not_served) {
 TEST(explanations, say_what_a_session_would) {
     const auto table = recipients::testing::snapshot_of({{"alice@example.com"}}, recipients::testing::two_domains(), 9);
     settings under;
-    const auto peer = shard::ipv4(192, 0, 2, 1).address;
+    const auto peer = shard::ipv4(192, 0, 2, 1);
     const auto ask = [&](const char* text, const recipients::snapshot* in) {
         return explain(in, recipients::testing::address(text), peer, under);
     };

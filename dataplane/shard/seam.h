@@ -72,8 +72,8 @@ concept transport = requires(T& t, const T& ct, connection c, std::size_t n, ins
     /// Sends what is committed, then FIN; the transport reads and discards until the peer closes or a bounded time
     /// passed.
     { t.finish(c) } -> std::same_as<void>;
-    // A transport may also have `finish_silent(c)`: as `finish`, for a peer that said that it sends nothing more (QUIT),
-    // so that nobody need wait for its octets.
+    // A transport may also have `finish_silent(c)`: as `finish`, for a peer that said that it sends nothing more
+    // (QUIT), so that nobody need wait for its octets.
     /// RST now; nothing committed is promised to arrive.
     { t.abort(c) } -> std::same_as<void>;
     { ct.info(c) } -> std::same_as<const connection_info&>;

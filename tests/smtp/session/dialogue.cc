@@ -66,8 +66,7 @@ recipients::network network_of(const std::string& text) {
     }
     recipients::network out;
     out.address = shard::ipv4(static_cast<std::uint8_t>(a), static_cast<std::uint8_t>(b), static_cast<std::uint8_t>(c),
-                              static_cast<std::uint8_t>(d))
-                      .address;
+                              static_cast<std::uint8_t>(d));
     out.length = static_cast<std::uint8_t>(96 + length);
     return out;
 }

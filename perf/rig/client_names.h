@@ -3,6 +3,7 @@
 // others.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace postern::perf::rig {
@@ -21,11 +22,14 @@ public:
 
     /// Whether so many connections at a time have ends of their own.
     static constexpr bool fit(std::uint64_t places, std::uint64_t sources) noexcept {
-        return places != 0 && sources <= UINT32_MAX / ports && places <= sources * ports;
+        return places != 0 && sources <= UINT32_MAX && places <= sources * ports;
     }
     /// Precondition: they fit.
     constexpr client_names(std::uint32_t places, std::uint32_t sources) noexcept
-        : _places(places), _sources(sources), _turns(sources * ports / places) {}
+        : _places(places),
+          _sources(sources),
+          _turns(static_cast<std::uint32_t>(std::min<std::uint64_t>(std::uint64_t{sources} * ports, UINT32_MAX) /
+                                            places)) {}
 
     /// Of a place's connection, the `generation`th that it has.
     constexpr name name_of(std::uint32_t place, std::uint32_t generation) const noexcept {

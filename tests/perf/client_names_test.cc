@@ -46,7 +46,22 @@ TEST(client_names, use_each_port_of_a_source_once) {
     EXPECT_FALSE(client_names::fit(client_names::ports + 1, 1));
     EXPECT_TRUE(client_names::fit(2'000'000, 32));
     EXPECT_FALSE(client_names::fit(0, 1));
-    EXPECT_FALSE(client_names::fit(1, 100'000)) << "more ends than a number of 32 bits counts";
+}
+
+TEST(client_names, take_more_ends_than_a_number_of_32_bits_counts) {
+    constexpr std::uint32_t places = 1'000'000;
+    constexpr std::uint32_t sources = 1U << 20U;
+    ASSERT_TRUE(client_names::fit(places, sources));
+    const client_names names(places, sources);
+    for (const std::uint32_t place : {0U, 1U, 777'777U, places - 1}) {
+        for (const std::uint32_t generation : {0U, 1U, 4'293U, 4'294U, 100'000U}) {
+            const client_names::name ends = names.name_of(place, generation);
+            EXPECT_LT(ends.source, sources);
+            EXPECT_GE(ends.port, client_names::first_port);
+            EXPECT_EQ(names.place_of(ends), place);
+        }
+        EXPECT_NE(names.name_of(place, 0), names.name_of(place, 4'293));
+    }
 }
 
 TEST(client_names, find_a_place_for_ends_that_are_nobodys) {

@@ -15,14 +15,6 @@ using shard::connection;
 using rig_type = socket_rig<>;
 using kind = std::remove_reference_t<decltype(std::declval<rig_type&>().layer())>::kind;
 
-/// Opens a connection and waits until the layer has it.
-std::size_t open(rig_type& rig) {
-    const std::size_t before = rig.layer().count(kind::opened);
-    const std::size_t peer = rig.connect();
-    EXPECT_TRUE(rig.until([&] { return rig.layer().count(kind::opened) > before; }));
-    return peer;
-}
-
 std::uint64_t counted(rig_type& rig, std::string_view name) {
     std::uint64_t value = 0;
     bool found = false;

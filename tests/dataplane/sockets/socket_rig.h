@@ -2,6 +2,7 @@
 #pragma once
 
 #include <arpa/inet.h>
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -16,6 +17,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "dataplane/shard/connection_limits.h"
@@ -245,5 +247,15 @@ private:
     shard_loop<std::remove_reference_t<decltype(_stack.layer())>> _loop{_operations, _stack.layer()};
     std::vector<std::unique_ptr<peer>> _peers;
 };
+
+/// Opens a connection and waits until the layer has it.
+template <class Rig>
+std::size_t open(Rig& rig) {
+    using kind = typename std::remove_reference_t<decltype(rig.layer())>::kind;
+    const std::size_t before = rig.layer().count(kind::opened);
+    const std::size_t peer = rig.connect();
+    EXPECT_TRUE(rig.until([&] { return rig.layer().count(kind::opened) > before; }));
+    return peer;
+}
 
 }  // namespace postern::sockets

@@ -14,13 +14,6 @@ using shard::connection;
 using rig_type = socket_rig<>;
 using kind = std::remove_reference_t<decltype(std::declval<rig_type&>().layer())>::kind;
 
-std::size_t open(rig_type& rig) {
-    const std::size_t before = rig.layer().count(kind::opened);
-    const std::size_t peer = rig.connect();
-    EXPECT_TRUE(rig.until([&] { return rig.layer().count(kind::opened) > before; }));
-    return peer;
-}
-
 /// Answers any octets with 221 and ends the connection as one whose peer said QUIT.
 void end_at_quit(rig_type& rig) {
     rig.layer().on_readable = [&](connection c, std::string_view octets) {

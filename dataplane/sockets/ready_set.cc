@@ -38,6 +38,11 @@ ready_set::ready_set(std::vector<int> listeners, shard::eventfd_waker& waker)
     for (std::uint32_t i = 0; i < _listeners.size(); ++i) {
         watch(_set.get(), _listeners[i], i);
     }
+    // A look says nothing of errors, so whether the kernel has the call (Linux 5.11) is asked once, here.
+    const timespec at_once{};
+    if (::epoll_pwait2(_set.get(), _events.data(), 1, &at_once, nullptr) < 0 && errno != EINTR) {
+        throw std::system_error(errno, std::generic_category(), "cannot wait by epoll_pwait2");
+    }
 }
 
 bool ready_set::add(int fd, shard::connection c) noexcept {

@@ -159,7 +159,7 @@ public:
             return {};
         }
         // Whoever sent this buffer last has its lines: the ones after it are asked for meanwhile.
-        constexpr std::uint16_t ahead = 4;
+        constexpr std::uint16_t ahead = 12;
         if (_fresh_at + ahead < _fresh_count) {
             ask_for(_fresh[_fresh_at + ahead]);
         }
@@ -251,7 +251,7 @@ private:
         if (rte_mempool_get_bulk(_pool, reinterpret_cast<void**>(_fresh.data()), _fresh_count) != 0) {
             _fresh_count = rte_mempool_get(_pool, reinterpret_cast<void**>(_fresh.data())) == 0 ? 1 : 0;
         }
-        for (std::uint16_t i = 0; i < std::min<std::uint16_t>(_fresh_count, 4); ++i) {
+        for (std::uint16_t i = 0; i < std::min<std::uint16_t>(_fresh_count, 12); ++i) {
             ask_for(_fresh[i]);
         }
         return _fresh_count != 0;

@@ -63,16 +63,29 @@ inline void classify(__m128i octets, std::size_t offset, char* out, Masks& into)
 }
 
 #if defined(__x86_64__)
-const bool has_avx512 = __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0;
+const bool has_avx512 = __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
+                        __builtin_cpu_supports("avx512vl") != 0;
+
+/// A load waits for all lines that it spans, those of which its mask takes nothing too: half a register will do for
+/// most addresses, and the line behind a short command is not in any cache.
+__attribute__((target("avx512f,avx512bw,avx512vl"))) inline __m512i load_wide(const char* from,
+                                                                              std::size_t size) noexcept {
+    constexpr std::size_t half = most / 2;
+    if (size <= half) {
+        const __m256i octets = _mm256_maskz_loadu_epi8(~std::uint32_t{0} >> (half - size), from);
+        return _mm512_maskz_inserti64x4(0x0f, _mm512_setzero_si512(), octets, 0);
+    }
+    return _mm512_maskz_loadu_epi8(~std::uint64_t{0} >> (most - size), from);
+}
 
 /// Classifies up to 64 octets in one go and puts them down in lower case; tells where `end` is.
 template <class Masks>
-__attribute__((target("avx512f,avx512bw"))) inline std::uint64_t classify_wide(const char* from, std::size_t size,
-                                                                               char end, char* out,
-                                                                               Masks& into) noexcept {
-    const __mmask64 there = ~std::uint64_t{0} >> (most - size);
-    const __m512i octets = _mm512_maskz_loadu_epi8(there, from);
-    const auto equal_to = [&](char c) __attribute__((target("avx512f,avx512bw"))) {
+__attribute__((target("avx512f,avx512bw,avx512vl"))) inline std::uint64_t classify_wide(const char* from,
+                                                                                        std::size_t size, char end,
+                                                                                        char* out,
+                                                                                        Masks& into) noexcept {
+    const __m512i octets = load_wide(from, size);
+    const auto equal_to = [&](char c) __attribute__((target("avx512f,avx512bw,avx512vl"))) {
         return _mm512_cmpeq_epi8_mask(octets, _mm512_set1_epi8(c));
     };
     const __m512i small = _mm512_or_si512(octets, _mm512_set1_epi8(0x20));

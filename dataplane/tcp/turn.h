@@ -25,9 +25,10 @@ void run_turn(endpoint& e, Sessions& sessions, shard::instant now, std::span<con
     std::array<std::uint32_t, most_in_burst> slots;
     while (!burst.empty()) {
         const std::span<const segment> some = burst.first(burst.size() < keys.size() ? burst.size() : keys.size());
-        // A pipeline of three stages, a few segments wide: one asks for lines whose places the one before brought. Lines
-        // are asked for side by side because a prefetch waits for its page to be found (where the TLB does not know it),
-        // and such waits overlap; all of a burst at once would be more lines than a core can have on their way.
+        // A pipeline of three stages, a few segments wide: one asks for lines whose places the one before brought.
+        // Lines are asked for side by side because a prefetch waits for its page to be found (where the TLB does not
+        // know it), and such waits overlap; all of a burst at once would be more lines than a core can have on their
+        // way.
         constexpr std::size_t width = 8;
         e.prepare(some, keys.data());
         for (std::size_t i = 0; i < some.size(); ++i) {

@@ -21,8 +21,7 @@ public:
 
     /// Hashes the texts (at most `capacity`, of at most `max_hashed_text` octets) and asks for pilots and lines. The
     /// texts need not outlive the call, the table must outlive `resolve`. What was prepared before is forgotten.
-    /// `before`, another burst that was prepared earlier, is compared meanwhile, group by group, so that lines keep
-    /// coming at an even pace; null: none.
+    /// `before`, another burst that was prepared earlier, is compared while the pilots come; null: none.
     void prepare(const table& in, std::span<const std::string_view> texts, lookup_burst* before = nullptr) noexcept;
 
     /// For each text in its order the payload (line.h), or `no_payload` or more if it is not listed. Valid until the
@@ -30,7 +29,7 @@ public:
     std::span<const std::uint32_t> resolve() noexcept;
 
 private:
-    void compare(std::size_t count) noexcept;
+    void compare() noexcept;
 
     const table* _in = nullptr;
     std::size_t _size = 0;

@@ -5,7 +5,7 @@
 // and 8201. Not: ECN, Fast Open, urgent data (its octets are ordinary ones), MD5 and AO, Nagle, keep-alive (the
 // sessions' deadlines do that).
 //
-// A turn, as `run_turn` (turn.h) makes it: begin_turn; for a burst prepare, prefetch all, then for each input and the
+// A turn, as `run_turn` (turn.h) makes it: begin_turn; for a burst prepare and prefetch, then for each input and the
 // callbacks that `next` names; input_done and the callbacks that are left; next_deadline until there is none;
 // end_turn, which sends what the turn brought, coalesced. A payload is offered as it lies in its frame; only what the
 // layer leaves is copied. Every cap and what gives way under it stands in settings.h.

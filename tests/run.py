@@ -144,10 +144,18 @@ def stage_fuzz(tally, options):
     targets = sorted((ROOT / "build" / "asan" / "bin" / "fuzz").glob("fuzz_*"))
     if not targets:
         tally.add("fuzz", "build asan", False, "there are no fuzz targets; the stage unit builds them")
-    for target in targets:
+
+    def one(target):
         name = target.name.removeprefix("fuzz_")
-        ok = run(["tests/fuzz/run.sh", target.parent, name, str(seconds)])
-        tally.add("fuzz", name, ok)
+        done = subprocess.run(["tests/fuzz/run.sh", target.parent, name, str(seconds)], cwd=ROOT, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        return name, done
+
+    # A target is one process with one thread.
+    with concurrent.futures.ThreadPoolExecutor(CORES) as pool:
+        for name, done in pool.map(one, targets):
+            print(done.stdout, end="", flush=True)
+            tally.add("fuzz", name, done.returncode == 0)
 
 
 def process_tests(tally, stage, preset, options, *more):

@@ -33,6 +33,7 @@ endpoint::endpoint(std::span<const listener> listeners, shard::connection_limits
       _milliseconds(timestamp_clock(now)),
       _wheel(now),
       _resends(_settings.connections),
+      _resends_again(_settings.connections),
       _pool(_settings.buffers),
       _table(_settings.connections),
       _time_wait(_settings.time_wait, _settings.time_wait_time),
@@ -250,7 +251,7 @@ bool endpoint::consistent() const noexcept {
         }
     }
     return used == _used && half_open == _half_open && early == _early_held && lent + early == _pool.lent() &&
-           in_resends == _resends.size() && used + _free.size() == _slots;
+           in_resends == _resends.size() + _resends_again.size() && used + _free.size() == _slots;
 }
 
 }  // namespace postern::tcp

@@ -116,7 +116,9 @@ public:
 
     /// Nothing is to be done before a segment, `next_timer` or another thread says so.
     bool may_sleep() const noexcept { return _ready.empty() && _unsent.empty() && _fresh.empty(); }
-    shard::instant next_timer() const noexcept { return std::min(_wheel.next(), _resends.next(_now)); }
+    shard::instant next_timer() const noexcept {
+        return std::min({_wheel.next(), _resends.next(_now), _resends_again.next(_now)});
+    }
 
     const counters& counts() const noexcept { return _counts; }
     /// Who accepts connections to this address and port; null: nobody.
@@ -158,7 +160,7 @@ private:
     std::uint32_t find_slot(const shard::endpoint& peer, const shard::endpoint& local,
                             std::uint64_t key) const noexcept;
     std::uint32_t milliseconds() const noexcept { return _milliseconds; }
-    /// An entry in `_resends` comes up no later than `resend_at`, so the wheel need not know of that.
+    /// An entry in one of the queues comes up no later than `resend_at`, so the wheel need not know of that.
     void rearm(conn k) noexcept {
         const shard::instant resend = k.h.is(mark::in_resends) ? shard::never : k.c.resend_at;
         _wheel.set(k.c, std::min(std::min(k.c.deadline, k.c.ack_at), resend));
@@ -285,6 +287,7 @@ private:
     inline shard::instant rto(conn k) const noexcept;
     inline void await_ack(conn k) noexcept;
     void resends_due() noexcept;
+    void look_at_due(resend_queue& queue) noexcept;
     bool resend_if_due(conn k) noexcept;
     void resend_timer(conn k) noexcept;
     void probe(conn k) noexcept;
@@ -303,6 +306,7 @@ private:
 
     shard::timer_wheel _wheel;
     resend_queue _resends;
+    resend_queue _resends_again;  ///< that were looked at before their time
     shard::block_pool _pool;
     counters _counts;
     connection_table _table;

@@ -3,7 +3,7 @@
 // Nearly all time-outs are the least one (RFC 6298 2.4), so whoever sends last is due last: a queue is order enough,
 // and is read ahead where a wheel's lists lead from one cold line to the next. A connection is in it once at most. Its
 // entry stays when the ACK comes or the timer is put off, so the owner looks, when an entry comes up, what is so by
-// then.
+// then. Whoever is to be looked at again after a fixed time may wait in a second queue.
 #pragma once
 
 #include <bit>
@@ -36,17 +36,20 @@ public:
             return none;
         }
         const entry first = _entries[_begin & _mask];
-        if (static_cast<std::int32_t>(first.tick - tick_of(now)) > 0) {
+        if (!is_due(first, now)) {
             return none;
         }
         ++_begin;
         return first.slot;
     }
 
-    /// A slot that comes up some entries after the next one, so that its connection can be asked for; or `none`.
-    std::uint32_t ahead() const noexcept {
-        constexpr std::size_t distance = 8;
-        return size() > distance ? _entries[(_begin + distance) & _mask].slot : none;
+    /// The slot `distance` entries behind the first one, if it is due as well; else `none`.
+    std::uint32_t due_behind(std::size_t distance, shard::instant now) const noexcept {
+        if (size() <= distance) {
+            return none;
+        }
+        const entry& one = _entries[(_begin + distance) & _mask];
+        return is_due(one, now) ? one.slot : none;
     }
 
     /// When the first one is due; `never` if there is none. `now`: what `pop` was last asked for, or little later.
@@ -68,6 +71,9 @@ private:
     static constexpr unsigned shift = shard::timer_wheel::tick_shift;
     static constexpr shard::instant almost_a_tick = shard::timer_wheel::tick - shard::instant(1);
 
+    static bool is_due(const entry& e, shard::instant now) noexcept {
+        return static_cast<std::int32_t>(e.tick - tick_of(now)) <= 0;
+    }
     static std::uint32_t tick_of(shard::instant when) noexcept {
         return static_cast<std::uint32_t>(when.count() >> shift);
     }

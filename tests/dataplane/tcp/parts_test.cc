@@ -98,7 +98,9 @@ TEST(resend_queue, holds_every_slot_and_goes_round) {
     for (int i = 0; i < 1000; ++i) {
         now += 1s;
         ASSERT_LE(queue.next(now - 1s), now + shard::timer_wheel::tick);
-        ASSERT_EQ(queue.ahead(), (next + 8) % most);
+        ASSERT_EQ(queue.due_behind(8, now + shard::timer_wheel::tick), (next + 8) % most);
+        ASSERT_EQ(queue.due_behind(most, now + 1h), resend_queue::none);
+        ASSERT_EQ(queue.due_behind(most - 1, now - 1s), resend_queue::none) << "not due";
         ASSERT_EQ(queue.pop(now + shard::timer_wheel::tick), next) << i;
         queue.push(next, now + 1s);
         next = (next + 1) % most;

@@ -37,6 +37,7 @@ endif()
 macro(postern_glue_folder)
     if(POSTERN_SANITIZE)
         add_compile_options(-O0)
+        set(postern_folder_carrier postern_usual_glue)
     endif()
 endmacro()
 
@@ -44,6 +45,7 @@ endmacro()
 function(postern_glue_sources)
     if(POSTERN_SANITIZE)
         set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS -O0)
+        set_property(SOURCE ${ARGN} PROPERTY SKIP_PRECOMPILE_HEADERS ON)
     endif()
 endfunction()
 
@@ -52,6 +54,7 @@ function(postern_library name)
     cmake_parse_arguments(arg "" "" "SOURCES;LINK;PRIVATE_LINK" ${ARGN})
     add_library(postern_${name} STATIC ${arg_SOURCES})
     target_link_libraries(postern_${name} PUBLIC postern_flags ${arg_LINK} PRIVATE ${arg_PRIVATE_LINK})
+    postern_precompiled(postern_${name} ${postern_folder_carrier})
 endfunction()
 
 # postern_program(NAME SOURCES … LINK … [SBIN]): a program `NAME` that is installed.
@@ -67,6 +70,15 @@ function(postern_program name)
     endif()
 endfunction()
 
+if(POSTERN_SANITIZE)
+    # A test's own text is read once by the compiler and run once: optimising it under sanitizers doubles the build, and that a
+    # fuzzer could see where it goes takes a fifth of the rest.
+    set(postern_test_options -O0)
+    if(POSTERN_FUZZ)
+        list(APPEND postern_test_options -fno-sanitize=fuzzer-no-link)
+    endif()
+endif()
+
 # postern_test(NAME SOURCES … LINK … [THREADED]): a GoogleTest program in bin/tests; THREADED ones also run under TSan.
 function(postern_test name)
     cmake_parse_arguments(arg "THREADED" "" "SOURCES;LINK" ${ARGN})
@@ -80,11 +92,8 @@ function(postern_test name)
     add_executable(test_${name} ${arg_SOURCES})
     target_link_libraries(test_${name} PRIVATE postern_flags ${arg_LINK} GTest::gmock GTest::gtest_main)
     target_compile_definitions(test_${name} PRIVATE POSTERN_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-    if(POSTERN_SANITIZE)
-        # A test's own text is read once by the compiler and run once: optimising it under sanitizers doubles the build,
-        # and that a fuzzer could see where it goes takes a fifth of the rest.
-        target_compile_options(test_${name} PRIVATE -O0 $<$<BOOL:${POSTERN_FUZZ}>:-fno-sanitize=fuzzer-no-link>)
-    endif()
+    target_compile_options(test_${name} PRIVATE ${postern_test_options})
+    postern_precompiled(test_${name} postern_usual_tests)
     set_target_properties(test_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin/tests)
     add_dependencies(unit_tests test_${name})
 endfunction()
@@ -103,6 +112,9 @@ function(postern_fuzz name)
     add_dependencies(fuzz_targets fuzz_${name})
 endfunction()
 add_custom_target(fuzz_targets)
+
+set(postern_folder_carrier postern_usual)
+include(cmake/precompiled.cmake)
 
 # Every header compiles alone. Of one that a source of the same name includes before all else, compiling that source is the
 # proof; each of the others has a generated source, syntax only, built by the target self_contained_headers. Which is which

@@ -192,6 +192,9 @@ def stage_tidy(tally, options):
     if not (ROOT / "build" / "asan" / "compile_commands.json").exists() and not run(["cmake", "--preset", "asan"]):
         tally.add("tidy", "configure", False)
         return
+    if not build(tally, "tidy", "asan", "precompiled_headers"):
+        tally.add("tidy", "build precompiled_headers", False)
+        return
     ok = run(["/usr/bin/run-clang-tidy-16", "-quiet", "-p", "build/asan", "-j", str(CORES), sources],
              stdout=open(REPORTS / "tidy.txt", "w"), stderr=subprocess.DEVNULL)
     tally.add("tidy", "clang-tidy", ok, "see build/reports/tidy.txt")

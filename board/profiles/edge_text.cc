@@ -13,7 +13,7 @@ std::string_view trimmed(std::string_view text) {
     return text;
 }
 
-std::string quoted(const std::string& text) {
+std::string in_quotes(const std::string& text) {
     std::string out = "\"";
     for (const char c : text) {
         out += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
@@ -24,7 +24,7 @@ std::string quoted(const std::string& text) {
 std::string array_of(const std::vector<std::string>& texts) {
     std::string out = "[";
     for (const std::string& text : texts) {
-        out += (out.size() > 1 ? ", " : "") + quoted(text);
+        out += (out.size() > 1 ? ", " : "") + in_quotes(text);
     }
     return out + "]";
 }
@@ -118,10 +118,11 @@ bool same(const edge_part& a, const edge_part& b) {
 edge_keys keys_of(const edge_part& part, const std::string& mac, const std::vector<std::string>& addresses,
                   const std::vector<std::string>& gateways) {
     edge_keys out;
-    out.edge = {{"transport", quoted("dpdk")}, {"shards", std::to_string(part.shards)}, {"cores", quoted(part.cores)}};
-    out.port = {{"device", quoted(part.device)}};
+    out.edge = {
+        {"transport", in_quotes("dpdk")}, {"shards", std::to_string(part.shards)}, {"cores", in_quotes(part.cores)}};
+    out.port = {{"device", in_quotes(part.device)}};
     if (!mac.empty()) {
-        out.port.emplace_back("mac", quoted(mac));
+        out.port.emplace_back("mac", in_quotes(mac));
     }
     if (!addresses.empty()) {
         out.port.emplace_back("addresses", array_of(addresses));
@@ -132,7 +133,7 @@ edge_keys keys_of(const edge_part& part, const std::string& mac, const std::vect
     out.port.emplace_back("memory_mib", std::to_string(part.memory_mib));
     out.port.emplace_back("descriptors", std::to_string(part.descriptors));
     out.port.emplace_back("offload_checksums", part.offload_checksums ? "true" : "false");
-    out.port.emplace_back("idle", quoted(part.busy ? "busy" : "sleep"));
+    out.port.emplace_back("idle", in_quotes(part.busy ? "busy" : "sleep"));
     return out;
 }
 

@@ -39,13 +39,13 @@ constexpr auto comparisons = std::to_array<comparison_name>({
     {"isnull", comparison::is_null},
 });
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return "\"" + std::string(text.substr(0, 100)) + "\"";
 }
 
 tl::unexpected<api::response> bad_value(const field& on, std::string_view value, std::string_view wanted) {
-    return refuse(
-        400, quoted(value) + " can't be compared with " + std::string(on.name) + ": give " + std::string(wanted) + ".");
+    return refuse(400, in_quotes(value) + " can't be compared with " + std::string(on.name) + ": give " +
+                           std::string(wanted) + ".");
 }
 
 bool has_comparison(const field& on, comparison is) {
@@ -189,7 +189,7 @@ result<condition> make_condition(const resource& of, std::string_view name, std:
     const std::size_t mark = name.find("__");
     const field* const on = find_field(of, name.substr(0, mark));
     if (on == nullptr || on->filter == filters::none || on->sql.empty()) {
-        return refuse(400, std::string(of.name) + " can't be filtered by " + quoted(name.substr(0, mark)) +
+        return refuse(400, std::string(of.name) + " can't be filtered by " + in_quotes(name.substr(0, mark)) +
                                "; its schema names the fields (/api/v1/" + std::string(of.name) + "/schema/).");
     }
     const std::string_view rest = mark == std::string_view::npos ? "exact" : name.substr(mark + 2);
@@ -197,12 +197,12 @@ result<condition> make_condition(const resource& of, std::string_view name, std:
         std::find_if(comparisons.begin(), comparisons.end(), [&](const auto& each) { return each.name == rest; });
     if (known != comparisons.end()) {
         if (!has_comparison(*on, known->is)) {
-            return refuse(400, quoted(rest) + " is not a filter of " + std::string(on->name) + ".");
+            return refuse(400, in_quotes(rest) + " is not a filter of " + std::string(on->name) + ".");
         }
         return compare(*on, known->is, value);
     }
     if (on->filter != filters::with_relations || relations == 0) {
-        return refuse(400, quoted(rest) + " is not a filter of " + std::string(on->name) + ".");
+        return refuse(400, in_quotes(rest) + " is not a filter of " + std::string(on->name) + ".");
     }
     const resource& to = *on->leads_to;
     auto inner = make_condition(to, rest, value, relations - 1);

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::size_t max_orders = 8;
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     return "\"" + std::string(text.substr(0, 100)) + "\"";
 }
 
@@ -23,7 +23,7 @@ result<std::uint32_t> read_number(const api::decoded_parameter& from) {
     const char* const end = from.value.data() + from.value.size();
     const auto [stop, code] = std::from_chars(from.value.data(), end, number);
     if (code != std::errc() || stop != end || number > std::numeric_limits<std::int32_t>::max()) {
-        return refuse(400, "Invalid " + from.name + " " + quoted(from.value) + ": give a whole number from 0 on.");
+        return refuse(400, "Invalid " + from.name + " " + in_quotes(from.value) + ": give a whole number from 0 on.");
     }
     return number;
 }
@@ -37,8 +37,8 @@ result<void> read_order(const resource& of, std::string_view value, std::vector<
         const std::string_view name = each.substr(descending ? 1 : 0);
         const field* const known = find_field(of, name);
         if (known == nullptr || !known->ordered) {
-            return refuse(
-                400, std::string(of.name) + " can't be ordered by " + quoted(name) + "; its schema names the fields.");
+            return refuse(400, std::string(of.name) + " can't be ordered by " + in_quotes(name) +
+                                   "; its schema names the fields.");
         }
         if (orders.size() == max_orders) {
             return refuse(400, "A list is ordered by at most " + std::to_string(max_orders) + " fields.");
@@ -86,7 +86,7 @@ result<list_request> read_list_request(const resource& of, std::string_view quer
         out.kept += api::percent_encode(each.name) + '=' + api::percent_encode(each.value) + '&';
         if (each.name == "format") {
             if (each.value != "json") {
-                return refuse(400, "The format " + quoted(each.value) + " is not given here: json is.");
+                return refuse(400, "The format " + in_quotes(each.value) + " is not given here: json is.");
             }
         } else if (each.name == "order_by") {
             if (const auto read = read_order(of, each.value, orders); !read) {
@@ -120,7 +120,7 @@ result<std::vector<std::int64_t>> read_ids(std::string_view query) {
     for (const std::string_view each : split(parameters->front().value)) {
         const auto id = parse_id(each);
         if (!id) {
-            return refuse(400, quoted(each) + " is not an id. " + std::string(how));
+            return refuse(400, in_quotes(each) + " is not an id. " + std::string(how));
         }
         if (out.size() == max_values) {
             return refuse(400, "At most " + std::to_string(max_values) + " can be deleted at once.");

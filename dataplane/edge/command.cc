@@ -58,7 +58,7 @@ constexpr bool is_space(char c) noexcept {
     return c == ' ' || c == '\t';
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
     constexpr std::size_t longest = 64;
     std::string out = "\"";
     if (text.size() <= longest) {
@@ -85,7 +85,7 @@ tl::expected<std::uint64_t, std::string> parse_number(const rule& of, std::strin
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, value);
     if (error != std::errc() || stop != end || value < least) {
-        return usage(of, quoted(text) + " is not a whole number" + (least == 0 ? "" : " above 0"));
+        return usage(of, in_quotes(text) + " is not a whole number" + (least == 0 ? "" : " above 0"));
     }
     return value;
 }
@@ -130,11 +130,11 @@ bool parse_network(std::string_view text, command& out) {
 parsed capture_command(const rule& of, words arguments, command made) {
     if (!is_file_name(arguments[0])) {
         return usage(
-            of, quoted(arguments[0]) + " is not the name of a file (letters, digits, '.', '_', '-'; never a path)");
+            of, in_quotes(arguments[0]) + " is not the name of a file (letters, digits, '.', '_', '-'; never a path)");
     }
     made.file = arguments[0];
     if (!parse_network(arguments[1], made)) {
-        return usage(of, quoted(arguments[1]) + " is not an address or network");
+        return usage(of, in_quotes(arguments[1]) + " is not an address or network");
     }
     if (made.prefix < least_prefix) {
         return usage(of, "a network of more than a /" + std::to_string(least_prefix) + " is no filter");
@@ -148,7 +148,7 @@ parsed capture_command(const rule& of, words arguments, command made) {
         }
         const auto [member, most] = bounds[i - 2];
         if (*number > most) {
-            return usage(of, quoted(arguments[i]) + " is more than " + std::to_string(most));
+            return usage(of, in_quotes(arguments[i]) + " is more than " + std::to_string(most));
         }
         made.*member = static_cast<std::uint32_t>(*number);
     }
@@ -161,7 +161,7 @@ parsed with_arguments(const rule& of, words arguments, command made) {
             for (const std::string_view name : arguments) {
                 const bool stays = name == "-" && name.data() == arguments[0].data();
                 if (!stays && !is_file_name(name)) {
-                    return usage(of, quoted(name) +
+                    return usage(of, in_quotes(name) +
                                          " is not the name of a file of the tables folder (letters, digits, "
                                          "'.', '_', '-'; never a path)");
                 }
@@ -272,7 +272,7 @@ tl::expected<command, std::string> parse_command(std::string_view line) {
             said += ' ';
             said += list[1];
         }
-        return tl::unexpected(quoted(said) + " is not a command; \"help\" lists them");
+        return tl::unexpected(in_quotes(said) + " is not a command; \"help\" lists them");
     }
 
     command made;

@@ -159,9 +159,8 @@ public:
             return {};
         }
         // Whoever sent this buffer last has its lines: the ones after it are asked for meanwhile.
-        constexpr std::uint16_t ahead = 12;
-        if (_fresh_at + ahead < _fresh_count) {
-            ask_for(_fresh[_fresh_at + ahead]);
+        if (_fresh_at + asked_ahead < _fresh_count) {
+            ask_for(_fresh[_fresh_at + asked_ahead]);
         }
         rte_mbuf* const m = _fresh[_fresh_at];
         return {static_cast<std::uint8_t*>(m->buf_addr) + RTE_PKTMBUF_HEADROOM,
@@ -238,6 +237,8 @@ public:
     std::uint32_t buffers_in_use() const noexcept { return rte_mempool_in_use_count(_pool); }
 
 private:
+    static constexpr std::uint16_t asked_ahead = 4;  ///< buffers whose lines are on their way while one is written
+
     static void ask_for(rte_mbuf* m) noexcept {
         __builtin_prefetch(m, 1);
         // Where the pool's maker puts a buffer's room: behind its head, which has no private part.
@@ -251,7 +252,7 @@ private:
         if (rte_mempool_get_bulk(_pool, reinterpret_cast<void**>(_fresh.data()), _fresh_count) != 0) {
             _fresh_count = rte_mempool_get(_pool, reinterpret_cast<void**>(_fresh.data())) == 0 ? 1 : 0;
         }
-        for (std::uint16_t i = 0; i < std::min<std::uint16_t>(_fresh_count, 12); ++i) {
+        for (std::uint16_t i = 0; i < std::min(_fresh_count, asked_ahead); ++i) {
             ask_for(_fresh[i]);
         }
         return _fresh_count != 0;

@@ -223,14 +223,14 @@ STAGES = {
 
 
 def summary(tally, seconds, options):
-    lines = []
+    """The outcome of a run. What failed stands last but for the size: of a long output, the end is read."""
+    lines = [f"measured {fact}" for fact in tally.facts]
+    lines += [f"skipped {skip}" for skip in tally.skips]
     for stage, counts in tally.stages.items():
         built = f" ({counts['build_seconds']:.0f} s of it built)" if counts["build_seconds"] >= 1 else ""
         lines.append(f"{stage:16} {counts['passed']:6} passed {counts['failed']:4} failed {counts['skipped']:4} skipped "
                      f"{counts['seconds']:7.0f} s{built}")
     lines += [f"FAILED  {failure}" for failure in tally.failures]
-    lines += [f"skipped {skip}" for skip in tally.skips]
-    lines += [f"measured {fact}" for fact in tally.facts]
     lines.append(f"size: {'full' if options.all else 'small'}; {seconds / 60:.1f} minutes on {CORES} cores")
     return "\n".join(lines)
 

@@ -11,7 +11,7 @@ import tempfile
 from . import path
 from .edge import Edge, make_addresses
 from .running import Failure, NullServer, cores
-from .sockets import measure, measure_churn
+from .sockets import CHURN_SECONDS, QUICK_RUN, measure, measure_churn
 from .veth import Veth
 
 RUNS = 7
@@ -19,6 +19,7 @@ SIZES = {"100": 100, "10k": 10_000, "100k": 100_000, "1m": 1_000_000}
 QUICK_SIZES = {"100": 100, "10k": 500, "100k": 1_000, "1m": 2_000}
 SINGLE = ("--connections", 64)
 PIPELINED = ("--connections", 16, "--pipeline", 50)
+RUN = ("--duration", 2)
 SOURCES = 1024
 HELD_SOURCES = 1 << 20  # each connection has a source entry of its own
 LIGHT = 0.1  # of the full load
@@ -97,7 +98,7 @@ class NoWire:
 
 def over_veth(record, binaries, quick, addresses, folder, wire):
     """Rates of the packet path by driver, of the kernel transport and of the do-nothing server, over one veth pair."""
-    seconds = 0.3 if quick else 2
+    size = QUICK_RUN if quick else RUN
     core, load_core = cores()
     rates, costs, missing = {}, {}, {}
 
@@ -110,7 +111,7 @@ def over_veth(record, binaries, quick, addresses, folder, wire):
 
     def run(name, server):
         for _ in range(RUNS + 1):  # the first is the warm-up
-            rate, cost = measure(record, binaries, server, ("--remote", *SINGLE), seconds, f"{name} over veth", inside=wire.client)
+            rate, cost = measure(record, binaries, server, ("--remote", *SINGLE), size, f"{name} over veth", inside=wire.client)
             rates.setdefault(name, []).append(rate)
             costs.setdefault(name, []).append(cost)
         rates[name].pop(0)
@@ -140,13 +141,11 @@ def over_veth(record, binaries, quick, addresses, folder, wire):
 
 
 def run(record, binaries, quick):
-    seconds = 0.3 if quick else 2
-    churn_seconds = RUNS + 1 if quick else 26 * RUNS + 1
     no_wire = NoWire(record, binaries, quick)
     kernel = {}
 
     def kernel_round(name, shape, server, words):
-        rate, cost = measure(record, binaries, server, words, seconds, f"{name} {shape}")
+        rate, cost = measure(record, binaries, server, words, QUICK_RUN if quick else RUN, f"{name} {shape}")
         kernel.setdefault((name, shape), ([], []))
         kernel[name, shape][0].append(rate)
         kernel[name, shape][1].append(cost)
@@ -163,9 +162,9 @@ def run(record, binaries, quick):
                 kernel_round("sockets", "pipelined", edge, PIPELINED)
             for _ in range(5):
                 no_wire.hold()
-            no_wire.churn(0.7 if quick else churn_seconds)
-            kernel["null", "churn"] = measure_churn(record, binaries, null, churn_seconds, "null churn")
-            kernel["sockets", "churn"] = measure_churn(record, binaries, edge, churn_seconds, "sockets churn")
+            no_wire.churn(0.7 if quick else CHURN_SECONDS)
+            kernel["null", "churn"] = measure_churn(record, binaries, null, quick, "null churn")
+            kernel["sockets", "churn"] = measure_churn(record, binaries, edge, quick, "sockets churn")
         with Veth() as wire:
             missing = over_veth(record, binaries, quick, addresses, folder, wire)
 
@@ -191,7 +190,7 @@ def run(record, binaries, quick):
         "no_wire": "one process, rings between two cores, IPv4 with timestamps, checksums in software",
         "recipients": 20_000 if quick else 1_000_000,
         "light_load": LIGHT,
-        "churn_seconds": churn_seconds,
+        "churn_seconds": 0.7 if quick else CHURN_SECONDS,
         "time_wait": 262_144,
         "shapes": no_wire.shapes,
         "drivers_missing": missing,

@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -20,9 +21,8 @@ def cores():
 
 
 def cpu_seconds(pid):
-    """User and system time of all threads of a process (proc(5), /proc/pid/stat fields 14 and 15)."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
+    """User and system time of all threads of a process, to the nanosecond: of ticks, a short run of a quick server can have none."""
+    return time.clock_gettime((~pid << 3) | 2)  # the id that clock_getcpuclockid(3) gives
 
 
 def memory_kib(pid):

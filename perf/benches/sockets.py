@@ -15,24 +15,29 @@ from .running import Load, NullServer, cores, cpu_seconds, faults, load
 RUNS = 7
 CHURN_SOURCES = 200
 SHAPES = {"single": ("--connections", 64), "pipelined": ("--connections", 16, "--pipeline", 50)}
+CHURN = ("--churn", "--connections", 64, "--sources", CHURN_SOURCES)
+RUN = ("--duration", 5)
+CHURN_SECONDS = 26 * RUNS + 1
+# The quick size counts requests: in a short time a machine that others use may answer none.
+QUICK_RUN, QUICK_CHURN = ("--count", 5_000), ("--count", 1_000)
 
 
-def measure(record, binaries, server, words, seconds, where, inside=()):
-    """One run: (requests a second, ns of the server's processor time per request)."""
+def measure(record, binaries, server, words, size, where, inside=()):
+    """One run of a size, ("--duration", seconds) or ("--count", requests): (requests a second, ns of the server's processor time per request)."""
     before = cpu_seconds(server.pid)
-    found = load(binaries, server.target, "--strangers", "example.com", "--duration", seconds, *words, core=cores()[1], patience=seconds + 60,
-                 inside=inside)
+    found = load(binaries, server.target, "--strangers", "example.com", *size, *words, core=cores()[1], patience=90, inside=inside)
     used = cpu_seconds(server.pid) - before
     if faults(found):
         record.wrong(f"{where}: {faults(found)}")
     return found["rcpts_per_s"], used * 1e9 / max(found["rcpts"], 1)
 
 
-def measure_churn(record, binaries, server, seconds, where):
-    """One long run, cut into windows: ([sessions a second], [ns of processor time a session])."""
+def measure_churn(record, binaries, server, quick, where):
+    """One long run, cut into windows, or seven short ones: ([sessions a second], [ns of processor time a session])."""
+    if quick:
+        return tuple(zip(*(measure(record, binaries, server, CHURN, QUICK_CHURN, where) for _ in range(RUNS))))
     used = []
-    with Load(binaries, server.target, "--strangers", "example.com", "--churn", "--connections", 64, "--sources", CHURN_SOURCES, "--duration",
-              seconds, core=cores()[1]) as running:
+    with Load(binaries, server.target, "--strangers", "example.com", *CHURN, "--duration", CHURN_SECONDS, core=cores()[1]) as running:
         began = time.monotonic()
         while running.running():
             used.append(cpu_seconds(server.pid))
@@ -40,7 +45,7 @@ def measure_churn(record, binaries, server, seconds, where):
         found = running.report(60)
     if faults(found):
         record.wrong(f"{where}: {faults(found)}")
-    window = seconds // RUNS
+    window = CHURN_SECONDS // RUNS
     rates, costs = [], []
     for first in range(0, window * RUNS, window):
         sessions = sum(one["sessions"] for one in found["each_second"][first : first + window])
@@ -50,8 +55,6 @@ def measure_churn(record, binaries, server, seconds, where):
 
 
 def run(record, binaries, quick):
-    seconds = 0.5 if quick else 5
-    churn_seconds = RUNS + 1 if quick else 26 * RUNS + 1
     with tempfile.TemporaryDirectory(prefix="postern-bench-") as name:
         folder = pathlib.Path(name)
         addresses = make_addresses(10_000 if quick else 100_000, "example.com")
@@ -62,16 +65,16 @@ def run(record, binaries, quick):
                 rates = {who: [] for who in servers}
                 costs = {who: [] for who in servers}
                 for who, server in servers.items():  # neither begins cold
-                    measure(record, binaries, server, words, min(seconds, 1), f"{who} {shape}")
+                    measure(record, binaries, server, words, QUICK_RUN, f"{who} {shape}")
                 for _ in range(RUNS):
                     for who, server in servers.items():
-                        rate, cost = measure(record, binaries, server, words, seconds, f"{who} {shape}")
+                        rate, cost = measure(record, binaries, server, words, QUICK_RUN if quick else RUN, f"{who} {shape}")
                         rates[who].append(rate)
                         costs[who].append(cost)
                 put(record, shape, "RCPT/s", rates, costs)
             rates, costs = {}, {}
             for who, server in servers.items():
-                rates[who], costs[who] = measure_churn(record, binaries, server, churn_seconds, f"{who} churn")
+                rates[who], costs[who] = measure_churn(record, binaries, server, quick, f"{who} churn")
             put(record, "churn", "sessions/s", rates, costs)
 
 

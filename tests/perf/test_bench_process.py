@@ -377,7 +377,8 @@ def test_the_runner_says_which_benchmarks_there_are(binaries):
 @pytest.mark.release
 def test_every_benchmark_runs_in_its_quick_size(binaries, tmp_path, name):
     done = bench(binaries, name, "--quick", "--out", tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
+    why = [*done.stderr.splitlines()[-1:], *(line for line in done.stdout.splitlines() if line.startswith("WRONG"))]
+    assert done.returncode == 0, "\n".join([" | ".join(why), done.stdout, done.stderr])
     content = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
     assert record.check_form(content) == []
     assert content["wrong"] == []

@@ -31,8 +31,8 @@ endif()
 # postern_precompiled(TARGET CARRIER): the target's sources begin with what the carrier has parsed. Both must be compiled for the
 # same CPU: what is linked with DPDK, whose flags name one, goes without.
 function(postern_precompiled target carrier)
-    file(RELATIVE_PATH folder ${PROJECT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
-    if(POSTERN_SANITIZE AND folder MATCHES "^(tests/)?(control|smtp)/")
+    get_target_property(linked ${target} LINK_LIBRARIES)
+    if(POSTERN_SANITIZE AND NOT linked MATCHES "postern_(dpdk|port|ring_link|load_packets|rig)(;|$)")
         target_precompile_headers(${target} REUSE_FROM ${carrier})
     endif()
 endfunction()

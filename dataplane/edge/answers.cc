@@ -215,7 +215,7 @@ json::object event_object(const event& of) {
     out["address"] = of.address;
     out["outcome"] = to_string(of.how);
     out["domain"] = of.domain;
-    out["source"] = of.source;
+    out["source"] = network_text(of.source);
     if (of.sender != 0) {
         out["sender"] = sender_text(of.sender);
     }

@@ -131,8 +131,8 @@ relay::settings relay_settings(const configuration& settings, const std::vector<
     return out;
 }
 
-/// How often what the shards saw is collected.
-constexpr std::chrono::milliseconds collect_every{100};
+/// How often what the shards saw is collected: a little at a time, for a shard may wait for the core meanwhile.
+constexpr std::chrono::milliseconds collect_every{20};
 
 /// How often the port's link is looked at.
 constexpr std::chrono::milliseconds watch_every{200};

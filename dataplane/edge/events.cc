@@ -10,7 +10,7 @@ namespace postern::edge {
 namespace {
 
 /// Of one ring in one go: a flood must not hold the control thread.
-constexpr std::size_t most_of_a_shard = 4'096;
+constexpr std::size_t most_of_a_shard = 1'024;
 
 session::outcome outcome_of(judge::finding::kind what) noexcept {
     switch (what) {
@@ -50,12 +50,14 @@ std::string_view to_string(session::outcome how) noexcept {
     return "unknown";
 }
 
-std::string source_network(const std::array<std::uint8_t, 16>& peer) {
-    shard::endpoint network{.address = peer};
-    const bool is_v4 = shard::is_ipv4(network);
-    const std::size_t kept = is_v4 ? 15 : 6;
-    std::fill(network.address.begin() + static_cast<std::ptrdiff_t>(kept), network.address.end(), std::uint8_t{0});
-    return shard::address_text(network) + (is_v4 ? "/24" : "/48");
+shard::ip_address source_network(shard::ip_address peer) noexcept {
+    const std::ptrdiff_t kept = shard::is_ipv4(peer) ? 15 : 6;
+    std::fill(peer.begin() + kept, peer.end(), std::uint8_t{0});
+    return peer;
+}
+
+std::string network_text(const shard::ip_address& source) {
+    return shard::address_text({.address = source}) + (shard::is_ipv4(source) ? "/24" : "/48");
 }
 
 void event_log::collect(std::int64_t now) {

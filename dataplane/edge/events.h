@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "dataplane/shard/address.h"
 #include "smtp/judge/finding.h"
 #include "smtp/recipients/address.h"
 #include "smtp/session/seen.h"
@@ -23,8 +24,8 @@ struct event {
     std::int64_t at = 0;  ///< Unix time in milliseconds, when it was collected: a fraction of a second late
     std::string address;  ///< normal form, at most `session::seen_recipient::longest` octets
     session::outcome how = session::outcome::unknown;
-    std::uint32_t domain = 0;  ///< its stable id; of a domain alias its target's
-    std::string source;        ///< the client's network: IPv4 /24, IPv6 /48
+    std::uint32_t domain = 0;    ///< its stable id; of a domain alias its target's
+    shard::ip_address source{};  ///< the client's network: IPv4 /24, IPv6 /48
     // Of findings only.
     std::uint64_t sender = 0;    ///< keyed hash of the sender; 0: none
     std::string_view judged_by;  ///< "checks", "rspamd"; empty: nobody
@@ -76,7 +77,10 @@ private:
 /// Its name's own letters: "listed", "would_reject", "good_mail"…
 std::string_view to_string(session::outcome how) noexcept;
 
-/// The network of a client as an event has it: "192.0.2.0/24", "2001:db8:1::/48".
-std::string source_network(const std::array<std::uint8_t, 16>& peer);
+/// The network of a client as an event has it: IPv4 /24, IPv6 /48.
+shard::ip_address source_network(shard::ip_address peer) noexcept;
+
+/// The same in words: "192.0.2.0/24", "2001:db8:1::/48".
+std::string network_text(const shard::ip_address& source);
 
 }  // namespace postern::edge

@@ -69,8 +69,8 @@ TEST(events, leave_out_what_is_no_address_or_too_long_and_count_it) {
 }
 
 TEST(events, tell_the_network_of_a_source_only) {
-    EXPECT_EQ(source_network(v4), "198.51.100.0/24");
-    EXPECT_EQ(source_network(v6), "2001:db8:1::/48");
+    EXPECT_EQ(network_text(source_network(v4)), "198.51.100.0/24");
+    EXPECT_EQ(network_text(source_network(v6)), "2001:db8:1::/48");
 }
 
 TEST(events, take_what_was_found_of_a_message_between_the_recipients) {
@@ -94,7 +94,7 @@ TEST(events, take_what_was_found_of_a_message_between_the_recipients) {
     EXPECT_EQ(found.how, outcome::bad_mail);
     EXPECT_EQ(found.address, "bob@b.example");
     EXPECT_EQ(found.domain, 3U);
-    EXPECT_EQ(found.source, "2001:db8:1::/48");
+    EXPECT_EQ(network_text(found.source), "2001:db8:1::/48");
     EXPECT_EQ(found.at, 6);
     log.take({.what = judge::finding::kind::listed_refused, .recipient = "a@b.example"}, 7);
     EXPECT_THAT(numbers(log), ElementsAre(2, 3));

@@ -2,7 +2,10 @@
 //
 //   postern-bench-lists base OUT GENERATION DOMAIN MAIL_PORT < addresses    one a line, in normal form
 //   postern-bench-lists overlay OUT GENERATION BASE ADDRESS…                adds the addresses to a base
+#include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <iostream>
@@ -35,6 +38,16 @@ int tell(const tl::expected<build_report, std::string>& built) {
     return 0;
 }
 
+std::string whole_input() {
+    std::ios::sync_with_stdio(false);  // else each octet is a call
+    std::string text;
+    std::array<char, 1U << 16U> piece{};
+    while (std::cin.read(piece.data(), piece.size()) || std::cin.gcount() != 0) {
+        text.append(piece.data(), static_cast<std::size_t>(std::cin.gcount()));
+    }
+    return text;
+}
+
 int build_base_of_input(const std::string& path, std::span<char*> words) {
     domain_section section;
     domain_settings domain;
@@ -52,13 +65,12 @@ int build_base_of_input(const std::string& path, std::span<char*> words) {
     }
     section.domains.push_back(domain);
 
-    std::vector<std::string> addresses;
-    for (std::string line; std::getline(std::cin, line);) {
-        addresses.push_back(line);
-    }
+    const std::string addresses = whole_input();
     return tell(build_base(path, number<std::uint64_t>(words[0]), section, [&](const auto& sink) {
-        for (const auto& address : addresses) {
+        for (std::string_view rest = addresses; !rest.empty();) {
+            const std::string_view address = rest.substr(0, rest.find('\n'));
             sink(listed_address{.text = address, .domain = domain_id});
+            rest.remove_prefix(std::min(address.size() + 1, rest.size()));
         }
     }));
 }

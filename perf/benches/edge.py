@@ -48,6 +48,11 @@ def make_addresses(count, domain, seed=1):
     return sorted(made)
 
 
+def write_lines(path, addresses):
+    path.write_text("\n".join(addresses) + "\n", encoding="ascii")
+    return path
+
+
 class Edge:
     """`core`: the CPU of its shard, by `edge.cores` as an operator would; what else it does goes where the kernel puts it. `downstream`: port
     of the mail server that listed recipients are passed to; without one they get 451. `more`: further sections of edge.toml. `inside`: a
@@ -95,18 +100,23 @@ class Edge:
     def socket(self):
         return EdgeSocket(self.folder / "edge.sock")
 
-    def _make(self, kind, words, text=None):
+    def _make(self, kind, words, stdin=subprocess.DEVNULL):
         self._generation += 1
         name = f"{kind}-{self._generation}.table"
         command = [self.binaries / "postern-bench-lists", kind, self.folder / "tables" / name, self._generation, *words]
-        done = subprocess.run([str(word) for word in command], input=text, capture_output=True, text=True, check=False)
+        done = subprocess.run([str(word) for word in command], stdin=stdin, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise Failure(done.stderr.strip())
         return name
 
     def build(self, addresses, domain="example.com"):
         """A base of these addresses in the edge's folder of tables; its file name."""
-        return self._make("base", [domain, self._downstream], "\n".join(addresses) + "\n")
+        return self.build_from(write_lines(self.folder / "addresses.txt", addresses), domain)
+
+    def build_from(self, path, domain="example.com"):
+        """The same of a file with an address in each line."""
+        with path.open("rb") as file:
+            return self._make("base", [domain, self._downstream], file)
 
     def build_overlay(self, base, added):
         return self._make("overlay", [self.folder / "tables" / base, *added])
@@ -137,11 +147,6 @@ class Lists:
         random.Random(2).shuffle(addresses)
         both, self.only = addresses[2 * own :], (addresses[:own], addresses[own : 2 * own])
         self.files = tuple(edge.build(both + only, domain) for only in self.only)
-        self.both_file = self._write(folder / "both.txt", both)
-        self.a_file = self._write(folder / "only-a.txt", self.only[0])
-        self.b_file = self._write(folder / "only-b.txt", self.only[1])
-
-    @staticmethod
-    def _write(path, addresses):
-        path.write_text("\n".join(addresses) + "\n", encoding="ascii")
-        return path
+        self.both_file = write_lines(folder / "both.txt", both)
+        self.a_file = write_lines(folder / "only-a.txt", self.only[0])
+        self.b_file = write_lines(folder / "only-b.txt", self.only[1])

@@ -3,7 +3,7 @@
 import contextlib
 import os
 
-from benches.edge import Edge
+from benches.edge import Edge, write_lines
 from benches.running import NullServer
 
 from .peer import Peer
@@ -38,11 +38,11 @@ class Postern:
             self._stack = stack.pop_all()
 
     def write(self, addresses):
-        self._addresses = addresses
+        self._list = write_lines(self._edge.folder / "list.txt", addresses)
 
     def load(self):
         with on_core(self._core):
-            self._base = self._edge.build(self._addresses)
+            self._base = self._edge.build_from(self._list)
             self._edge.put_in_force(self._base)
 
     def add(self, address):

@@ -1,5 +1,11 @@
 # Headers that nearly every source reads are parsed once for all: in sanitizer builds, which are the long ones and of clang. The
-# release build has none of this, so that it finds a source that forgets to include what it uses.
+# release build has none of this, so that it finds a source that forgets to include what it uses. Nor has clang-tidy: it would look
+# at all of these headers again for every source.
+
+option(POSTERN_PRECOMPILE "Parse the usual headers once for all sources (sanitizer builds)" ON)
+if(NOT POSTERN_SANITIZE)
+    set(POSTERN_PRECOMPILE OFF)
+endif()
 
 set(postern_usual_headers
     <algorithm> <array> <atomic> <charconv> <chrono> <cstdint> <cstring> <filesystem> <functional> <map> <memory> <mutex>
@@ -14,11 +20,8 @@ function(postern_carrier name)
     # Without the time of its making in it, ccache takes one that was made again for the same.
     target_compile_options(${name} PRIVATE ${arg_OPTIONS} "SHELL:-Xclang -fno-pch-timestamp")
     target_precompile_headers(${name} PRIVATE ${arg_HEADERS})
-    add_dependencies(precompiled_headers ${name})
 endfunction()
-add_custom_target(precompiled_headers)
-
-if(POSTERN_SANITIZE)
+if(POSTERN_PRECOMPILE)
     postern_carrier(postern_usual HEADERS ${postern_usual_headers})
     postern_carrier(postern_usual_glue HEADERS ${postern_usual_headers} OPTIONS -O0)
     if(POSTERN_TESTS)
@@ -32,7 +35,7 @@ endif()
 # same CPU: what is linked with DPDK, whose flags name one, goes without.
 function(postern_precompiled target carrier)
     get_target_property(linked ${target} LINK_LIBRARIES)
-    if(POSTERN_SANITIZE AND NOT linked MATCHES "postern_(dpdk|port|ring_link|load_packets|rig)(;|$)")
+    if(POSTERN_PRECOMPILE AND NOT linked MATCHES "postern_(dpdk|port|ring_link|load_packets|rig)(;|$)")
         target_precompile_headers(${target} REUSE_FROM ${carrier})
     endif()
 endfunction()

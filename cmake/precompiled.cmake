@@ -21,6 +21,7 @@ function(postern_carrier name)
     target_compile_options(${name} PRIVATE ${arg_OPTIONS} "SHELL:-Xclang -fno-pch-timestamp")
     target_precompile_headers(${name} PRIVATE ${arg_HEADERS})
 endfunction()
+
 if(POSTERN_PRECOMPILE)
     postern_carrier(postern_usual HEADERS ${postern_usual_headers})
     postern_carrier(postern_usual_glue HEADERS ${postern_usual_headers} OPTIONS -O0)

@@ -49,7 +49,7 @@ public:
 
     /// A ring of a shard; it must outlive the log.
     void add_shard(session::seen_recipients& from) { _shards.push_back(&from); }
-    /// Takes what the shards have told, at most one ring's worth of each.
+    /// Takes what the shards have told: up to a bound from each, so a flood's rest is left for the next time.
     void collect(std::int64_t now);
     /// Takes one thing that the relay's side found.
     void take(judge::finding&& found, std::int64_t now);

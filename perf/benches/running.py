@@ -7,8 +7,6 @@ import subprocess
 import tempfile
 import time
 
-TICKS = os.sysconf("SC_CLK_TCK")
-
 
 class Failure(Exception):
     """The benchmark can't go on: words for people."""

@@ -8,9 +8,9 @@ import os
 import statistics
 import time
 
-from benches.running import TICKS, Failure, cores, faults, load
+from benches.running import Failure, cores, faults, load
 
-from .peer import others_cpu_seconds, stolen_seconds, tree_cpu_seconds
+from .peer import TICKS, others_cpu_seconds, stolen_seconds, tree_cpu_seconds
 
 RUNS, QUICK_RUNS = 7, 5
 QUICK_RCPTS, QUICK_SESSIONS = 200, 32

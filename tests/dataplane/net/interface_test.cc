@@ -25,7 +25,7 @@ interface_settings both_families() {
 class interface_test : public ::testing::Test {
 protected:
     /// A port that has announced itself and whose addresses are in use.
-    void settle(interface_settings s = both_families()) {
+    void settle(const interface_settings& s = both_families()) {
         ASSERT_EQ(fault_of(s), std::nullopt);
         port.emplace(s, sent, now);
         for (int i = 0; i < 8; ++i) {

@@ -12,7 +12,7 @@ using namespace testing;
 /// On the heap and of its exact size, so that reading beyond it is seen.
 template <class Read>
 auto exactly(const bytes& text, Read read) {
-    const std::vector<std::uint8_t> copy(text);
+    const std::vector<std::uint8_t> copy(text);  // NOLINT(performance-unnecessary-copy-initialization)
     return read(octets(copy));
 }
 

@@ -1,10 +1,13 @@
 // The fast way of address_parser.h: the octets' classes become bit masks, the grammar becomes a few questions to them.
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <span>
 
 #include "smtp/recipients/address_parser.h"
+#include "smtp/recipients/cpu.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -63,13 +66,12 @@ inline void classify(__m128i octets, std::size_t offset, char* out, Masks& into)
 }
 
 #if defined(__x86_64__)
-const bool has_avx512 = __builtin_cpu_supports("avx512f") != 0 && __builtin_cpu_supports("avx512bw") != 0 &&
-                        __builtin_cpu_supports("avx512vl") != 0;
+#define POSTERN_AVX512 __attribute__((target(POSTERN_AVX512_TARGET))) inline
+#define POSTERN_AVX2 __attribute__((target(POSTERN_AVX2_TARGET), always_inline)) inline
 
 /// A load waits for all lines that it spans, those of which its mask takes nothing too: half a register will do for
 /// most addresses, and the line behind a short command is not in any cache.
-__attribute__((target("avx512f,avx512bw,avx512vl"))) inline __m512i load_wide(const char* from,
-                                                                              std::size_t size) noexcept {
+POSTERN_AVX512 __m512i load_wide(const char* from, std::size_t size) noexcept {
     constexpr std::size_t half = most / 2;
     if (size <= half) {
         const __m256i octets = _mm256_maskz_loadu_epi8(~std::uint32_t{0} >> (half - size), from);
@@ -80,12 +82,10 @@ __attribute__((target("avx512f,avx512bw,avx512vl"))) inline __m512i load_wide(co
 
 /// Classifies up to 64 octets in one go and puts them down in lower case; tells where `end` is.
 template <class Masks>
-__attribute__((target("avx512f,avx512bw,avx512vl"))) inline std::uint64_t classify_wide(const char* from,
-                                                                                        std::size_t size, char end,
-                                                                                        char* out,
-                                                                                        Masks& into) noexcept {
+POSTERN_AVX512 std::uint64_t classify_wide(const char* from, std::size_t size, char end, char* out,
+                                           Masks& into) noexcept {
     const __m512i octets = load_wide(from, size);
-    const auto equal_to = [&](char c) __attribute__((target("avx512f,avx512bw,avx512vl"))) {
+    const auto equal_to = [&](char c) __attribute__((target(POSTERN_AVX512_TARGET))) {
         return _mm512_cmpeq_epi8_mask(octets, _mm512_set1_epi8(c));
     };
     const __m512i small = _mm512_or_si512(octets, _mm512_set1_epi8(0x20));
@@ -100,6 +100,47 @@ __attribute__((target("avx512f,avx512bw,avx512vl"))) inline std::uint64_t classi
     into.host = letter | digit | into.hyphen | equal_to('_');
     into.local = into.host | equal_to('+') | equal_to('=');
     return equal_to(end);
+}
+
+POSTERN_AVX2 __m256i between(__m256i octets, char low, char high) noexcept {
+    return _mm256_and_si256(_mm256_cmpgt_epi8(octets, _mm256_set1_epi8(static_cast<char>(low - 1))),
+                            _mm256_cmpgt_epi8(_mm256_set1_epi8(static_cast<char>(high + 1)), octets));
+}
+POSTERN_AVX2 __m256i equal(__m256i octets, char c) noexcept {
+    return _mm256_cmpeq_epi8(octets, _mm256_set1_epi8(c));
+}
+POSTERN_AVX2 std::uint64_t bits(__m256i mask) noexcept {
+    return static_cast<std::uint32_t>(_mm256_movemask_epi8(mask));
+}
+
+/// The `size` octets, 16 to 31, at `from`, and zeros.
+POSTERN_AVX2 __m256i load_padded(const char* from, std::size_t size) noexcept {
+    // The last sixteen are moved down over those that the first sixteen have, too; a shuffle makes zeros of negatives.
+    alignas(32) static constexpr std::array<std::int8_t, 2 * step> places{0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10,
+                                                                          11, 12, 13, 14, 15, -1, -1, -1, -1, -1, -1,
+                                                                          -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+    const __m128i down = _mm_loadu_si128(reinterpret_cast<const __m128i*>(places.data() + (2 * step - size)));
+    const __m128i second = _mm_shuffle_epi8(load(from + size - step), down);
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(load(from)), second, 1);
+}
+
+/// As `classify`, of 32 octets; tells where `end` is.
+template <class Masks>
+POSTERN_AVX2 std::uint64_t classify_half(__m256i octets, std::size_t offset, char end, char* out,
+                                         Masks& into) noexcept {
+    const __m256i letter = between(_mm256_or_si256(octets, _mm256_set1_epi8(0x20)), 'a', 'z');
+    const __m256i lowered = _mm256_or_si256(octets, _mm256_and_si256(letter, _mm256_set1_epi8(0x20)));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + offset), lowered);
+    const __m256i hyphen = equal(octets, '-');
+    const __m256i host = _mm256_or_si256(_mm256_or_si256(letter, between(octets, '0', '9')),
+                                         _mm256_or_si256(hyphen, equal(octets, '_')));
+    const __m256i local = _mm256_or_si256(host, _mm256_or_si256(equal(octets, '+'), equal(octets, '=')));
+    into.at |= bits(equal(octets, '@')) << offset;
+    into.dot |= bits(equal(octets, '.')) << offset;
+    into.hyphen |= bits(hyphen) << offset;
+    into.host |= bits(host) << offset;
+    into.local |= bits(local) << offset;
+    return bits(equal(octets, end)) << offset;
 }
 #endif
 
@@ -150,34 +191,64 @@ bool address_parser::plain_mailbox(std::string_view text, normal_address& out) n
     return plain_by(is, size, out);
 }
 
-std::size_t address_parser::plain_mailbox_before(char end, std::string_view text, normal_address& out) noexcept {
-    octet_masks is;
-    std::uint64_t ends = 0;
-#if defined(__x86_64__)
-    if (has_avx512 && text.size() >= step) {
-        ends = classify_wide(text.data(), std::min(text.size(), most), end, out._text.data(), is);
-        if (ends == 0) {
-            return 0;
-        }
+/// `plain_mailbox_before` for texts of 16 octets or more.
+struct address_parser::finders_here {
+    static std::size_t found(std::uint64_t ends, const octet_masks& is, normal_address& out) noexcept {
         const auto size = static_cast<std::size_t>(std::countr_zero(ends));
-        return size >= 3 && plain_by(is, size, out) ? size : 0;
+        return ends != 0 && size >= 3 && plain_by(is, size, out) ? size : 0;
+    }
+    static std::size_t by_sixteen(char end, std::string_view text, normal_address& out) noexcept {
+        octet_masks is;
+        std::uint64_t ends = 0;
+        // The last octets are looked at together with some before them: nothing behind the text is read.
+        const std::size_t last = std::min(text.size(), most) - step;
+        for (std::size_t offset = 0; ends == 0 && offset < last + step; offset += step) {
+            const std::size_t at = std::min(offset, last);
+            const __m128i octets = load(text.data() + at);
+            classify(octets, at, out._text.data(), is);
+            ends = bits(equal(octets, end)) << at;
+        }
+        return found(ends, is, out);
+    }
+#if defined(__x86_64__)
+    __attribute__((target(POSTERN_AVX2_TARGET))) static std::size_t by_halves(char end, std::string_view text,
+                                                                              normal_address& out) noexcept {
+        constexpr std::size_t half = most / 2;
+        octet_masks is;
+        if (text.size() < half) {
+            const __m256i octets = load_padded(text.data(), text.size());
+            const std::uint64_t ends = classify_half(octets, 0, end, out._text.data(), is);
+            return found(ends, is, out);
+        }
+        const auto at = [&](std::size_t offset) __attribute__((target(POSTERN_AVX2_TARGET))) {
+            const auto* const from = reinterpret_cast<const __m256i*>(text.data() + offset);
+            return classify_half(_mm256_loadu_si256(from), offset, end, out._text.data(), is);
+        };
+        const std::uint64_t ends = at(0);
+        return found(ends != 0 ? ends : at(std::min(text.size(), most) - half), is, out);
+    }
+    __attribute__((target(POSTERN_AVX512_TARGET))) static std::size_t at_once(char end, std::string_view text,
+                                                                              normal_address& out) noexcept {
+        octet_masks is;
+        const std::uint64_t ends = classify_wide(text.data(), std::min(text.size(), most), end, out._text.data(), is);
+        return found(ends, is, out);
     }
 #endif
-    for (std::size_t offset = 0; ends == 0; offset += step) {
-        // The last octets are looked at together with some before them, so that nothing behind the text is read.
-        if (offset + step > most || text.size() < step) {
-            return 0;
-        }
-        const std::size_t at = std::min(offset, text.size() - step);
-        const __m128i octets = load(text.data() + at);
-        classify(octets, at, out._text.data(), is);
-        ends |= bits(equal(octets, end)) << at;
-        if (ends == 0 && at + step == text.size()) {
-            return 0;
-        }
-    }
-    const auto size = static_cast<std::size_t>(std::countr_zero(ends));
-    return size >= 3 && plain_by(is, size, out) ? size : 0;
+};
+
+std::span<const address_parser::finder> address_parser::finders() noexcept {
+#if defined(__x86_64__)
+    static constexpr std::array all{finders_here::by_sixteen, finders_here::by_halves, finders_here::at_once};
+    return std::span(all).first(has_avx512() ? 3 : has_avx2() ? 2 : 1);
+#else
+    static constexpr std::array all{finders_here::by_sixteen};
+    return all;
+#endif
+}
+
+std::size_t address_parser::plain_mailbox_before(char end, std::string_view text, normal_address& out) noexcept {
+    static const finder quickest = finders().back();
+    return text.size() < step ? 0 : quickest(end, text, out);
 }
 #else
 bool address_parser::plain_mailbox(std::string_view, normal_address&) noexcept {
@@ -185,6 +256,9 @@ bool address_parser::plain_mailbox(std::string_view, normal_address&) noexcept {
 }
 std::size_t address_parser::plain_mailbox_before(char, std::string_view, normal_address&) noexcept {
     return 0;
+}
+std::span<const address_parser::finder> address_parser::finders() noexcept {
+    return {};
 }
 #endif
 

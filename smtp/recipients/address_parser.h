@@ -2,6 +2,8 @@
 // that mail is full of. For address.cc and the tests that hold them against each other.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string_view>
 #include <tl/expected.hpp>
 
@@ -22,11 +24,15 @@ public:
     static bool plain_mailbox(std::string_view text, normal_address& out) noexcept;
     /// The same of what stands before the first `end` in a text of 16 octets or more; its size, or 0 for no.
     static std::size_t plain_mailbox_before(char end, std::string_view text, normal_address& out) noexcept;
+    /// Its variants that this CPU can run; the last one is used.
+    using finder = std::size_t (*)(char end, std::string_view text, normal_address& out) noexcept;
+    static std::span<const finder> finders() noexcept;
 
 private:
     using sized = tl::expected<std::size_t, address_error>;
 
     struct octet_masks;
+    struct finders_here;
     [[gnu::always_inline]] static inline bool plain_by(const octet_masks& is, std::size_t size,
                                                        normal_address& out) noexcept;
 

@@ -29,7 +29,8 @@ public:
     std::span<const std::uint32_t> resolve() noexcept;
 
 private:
-    void compare() noexcept;
+    /// Those before number `end` that were not yet.
+    void compare(std::size_t end) noexcept;
 
     const table* _in = nullptr;
     std::size_t _size = 0;

@@ -40,7 +40,7 @@ POSTERN_AVX512 __m512i times_folded(__m512i a, std::uint64_t factor) {
 POSTERN_AVX512_FUNCTION void find_buckets(const burst_table& in, std::size_t used, const std::uint64_t* hashes,
                                           std::uint64_t* places) {
     if (used <= few || in.where.buckets >> 32U != 0) {
-        plain_steps.find_buckets(in, used, hashes, places);
+        plain::find_buckets(in, used, hashes, places);
         return;
     }
     _mm512_storeu_si512(places, times_high(_mm512_loadu_si512(hashes), in.where.buckets));
@@ -49,7 +49,7 @@ POSTERN_AVX512_FUNCTION void find_buckets(const burst_table& in, std::size_t use
 POSTERN_AVX512_FUNCTION void find_lines(const burst_table& in, std::size_t used, const std::uint64_t* hashes,
                                         std::uint64_t* places) {
     if (used <= few || in.where.buckets >> 32U != 0) {
-        plain_steps.find_lines(in, used, hashes, places);
+        plain::find_lines(in, used, hashes, places);
         return;
     }
     std::uint64_t pilots = 0;

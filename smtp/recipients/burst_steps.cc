@@ -1,9 +1,9 @@
 #include "smtp/recipients/burst_steps.h"
 
-#include "smtp/recipients/siphash_variants.h"
+#include "smtp/recipients/cpu.h"
 
 namespace postern::recipients {
-namespace {
+namespace plain {
 
 void find_buckets(const burst_table& in, std::size_t used, const std::uint64_t* hashes, std::uint64_t* places) {
     for (std::size_t i = 0; i < used; ++i) {
@@ -24,13 +24,11 @@ void compare(const burst_table& in, std::size_t used, const std::uint64_t* hashe
     }
 }
 
-}  // namespace
-
-const burst_steps plain_steps{find_buckets, find_lines, compare};
+}  // namespace plain
 
 const burst_steps& quickest_steps() noexcept {
 #if defined(__x86_64__)
-    static const burst_steps& chosen = has_avx512() ? avx512_steps : plain_steps;
+    static const burst_steps& chosen = has_avx512() ? avx512_steps : has_avx2() ? avx2_steps : plain_steps;
     return chosen;
 #else
     return plain_steps;

@@ -1,5 +1,5 @@
-// The steps of many lookups, up to eight of them at a time: plain, and with AVX-512. A step reads what an earlier one
-// had fetched and says where to look next; who calls asks memory for that, and does the next step later.
+// The steps of many lookups, up to eight of them at a time: plain, with AVX2, and with AVX-512. A step reads what an
+// earlier one had fetched and says where to look next; who calls asks memory for that, and does the next step later.
 #pragma once
 
 #include <cstddef>
@@ -38,9 +38,18 @@ struct burst_steps {
                     std::uint32_t* payloads);
 };
 
-extern const burst_steps plain_steps;
+/// For any CPU.
+namespace plain {
+void find_buckets(const burst_table& in, std::size_t used, const std::uint64_t* hashes, std::uint64_t* places);
+void find_lines(const burst_table& in, std::size_t used, const std::uint64_t* hashes, std::uint64_t* places);
+void compare(const burst_table& in, std::size_t used, const std::uint64_t* hashes, const std::uint64_t* places,
+             std::uint32_t* payloads);
+}  // namespace plain
+
+inline constexpr burst_steps plain_steps{plain::find_buckets, plain::find_lines, plain::compare};
 #if defined(__x86_64__)
-extern const burst_steps avx512_steps;
+extern const burst_steps avx2_steps;    // of CPUs that `has_avx2` (cpu.h) says yes to
+extern const burst_steps avx512_steps;  // likewise
 #endif
 
 /// The quickest that this CPU can do.

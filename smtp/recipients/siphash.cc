@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 
+#include "smtp/recipients/cpu.h"
 #include "smtp/recipients/octets.h"
 #include "smtp/recipients/siphash_variants.h"
 
@@ -55,7 +56,7 @@ struct variant_list {
 
     variant_list() noexcept {
 #if defined(__x86_64__)
-        if (__builtin_cpu_supports("avx2")) {
+        if (has_avx2()) {
             items[count++] = {"avx2", hash_avx2};
         }
         if (has_avx512()) {
@@ -92,16 +93,6 @@ std::uint64_t siphash13(const hash_key& key, std::string_view text) noexcept {
     }
     state.take(last_word(text));
     return state.finish();
-}
-
-bool has_avx512() noexcept {
-#if defined(__x86_64__)
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("bmi") &&
-           __builtin_cpu_supports("bmi2");
-#else
-    return false;
-#endif
 }
 
 std::span<const hash_variant> hash_variants() noexcept {

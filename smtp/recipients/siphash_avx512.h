@@ -5,6 +5,7 @@
 // all lanes stands in one register. Lanes whose text has ended stand still under a mask.
 #pragma once
 
+#include "smtp/recipients/cpu.h"
 #include "smtp/recipients/siphash_variants.h"
 
 #if defined(__x86_64__)
@@ -15,7 +16,6 @@
 #endif
 #include <immintrin.h>
 
-#define POSTERN_AVX512_TARGET "avx512f,avx512bw,avx512vl,avx512dq,bmi,bmi2"
 #define POSTERN_AVX512 __attribute__((target(POSTERN_AVX512_TARGET), always_inline)) static inline
 
 namespace postern::recipients::avx512 {

@@ -27,9 +27,6 @@ inline std::uint64_t last_word(std::string_view text) noexcept {
     return word | (static_cast<std::uint64_t>(text.size()) << 56U);
 }
 
-/// Whether this CPU has all that sources of AVX-512 use.
-bool has_avx512() noexcept;
-
 #if defined(__x86_64__)
 void hash_avx2(const hash_key& key, const std::string_view* texts, std::size_t used, std::uint64_t* out);
 void hash_avx512(const hash_key& key, const std::string_view* texts, std::size_t used, std::uint64_t* out);

@@ -12,7 +12,7 @@
 
 #include "smtp/recipients/burst_steps.h"
 #include "smtp/recipients/line.h"
-#include "smtp/recipients/siphash_variants.h"
+#include "smtp/recipients/cpu.h"
 #include "tests/smtp/recipients/table_fixture.h"
 
 namespace postern::recipients {
@@ -110,11 +110,23 @@ TEST_F(lookup_burst_test, needs_the_texts_only_until_they_are_prepared) {
     }
 }
 
+/// The steps that this CPU can take, but for the plain ones.
+std::vector<const burst_steps*> other_steps() {
+    std::vector<const burst_steps*> out;
 #if defined(__x86_64__)
-TEST_F(lookup_burst_test, steps_with_avx512_find_the_same_places_as_plain_ones) {
-    if (!has_avx512()) {
-        GTEST_SKIP() << "this CPU has no AVX-512";
+    if (has_avx2()) {
+        out.push_back(&avx2_steps);
     }
+    if (has_avx512()) {
+        out.push_back(&avx512_steps);
+    }
+#endif
+    return out;
+}
+
+using eight = std::array<std::uint64_t, hash_lanes_count>;
+
+TEST_F(lookup_burst_test, all_steps_find_the_places_that_plain_ones_find) {
     // Shapes that no list of a test reaches: partitions, buckets up to the last that fit, and more than fit.
     std::mt19937_64 random(3);
     std::vector<std::uint8_t> pilots(1U << 20U);
@@ -125,30 +137,78 @@ TEST_F(lookup_burst_test, steps_with_avx512_find_the_same_places_as_plain_ones) 
         in.where.bucket_shift = static_cast<std::uint32_t>(random() % 15);
         in.where.buckets = 1 + random() % pilots.size();
         in.where.lines_per_partition = 1 + static_cast<std::uint32_t>(random() % (1U << (1 + random() % 26)));
-        std::array<std::uint64_t, hash_lanes_count> hashes{};
+        eight hashes{};
         std::generate(hashes.begin(), hashes.end(), random);
-        std::array<std::uint64_t, hash_lanes_count> plain{};
-        for (std::size_t i = 0; i < hashes.size(); ++i) {
-            plain[i] = in.where.bucket_of(hashes[i]);
+        eight plain{};
+        plain_steps.find_buckets(in, hashes.size(), hashes.data(), plain.data());
+        for (const burst_steps* const steps : other_steps()) {
+            eight places{};
+            steps->find_buckets(in, hashes.size(), hashes.data(), places.data());
+            ASSERT_EQ(places, plain);
+            steps->find_lines(in, hashes.size(), hashes.data(), places.data());
+            eight lines = plain;
+            plain_steps.find_lines(in, hashes.size(), hashes.data(), lines.data());
+            ASSERT_EQ(places, lines);
         }
-        auto wide = plain;
-        plain_steps.find_lines(in, hashes.size(), hashes.data(), plain.data());
-        avx512_steps.find_lines(in, hashes.size(), hashes.data(), wide.data());
-        ASSERT_EQ(plain, wide);
     }
     for (std::uint64_t buckets :
          {std::uint64_t{1}, std::uint64_t{4095}, std::uint64_t{0xFFFFFFFF}, std::uint64_t{1} << 33U}) {
         in.where.buckets = buckets;
-        std::array<std::uint64_t, hash_lanes_count> hashes{0, 1, ~std::uint64_t{0}};
+        eight hashes{0, 1, ~std::uint64_t{0}};
         std::generate(hashes.begin() + 3, hashes.end(), random);
-        std::array<std::uint64_t, hash_lanes_count> wide{};
-        avx512_steps.find_buckets(in, hashes.size(), hashes.data(), wide.data());
-        for (std::size_t i = 0; i < hashes.size(); ++i) {
-            ASSERT_EQ(wide[i], in.where.bucket_of(hashes[i])) << buckets;
+        for (const burst_steps* const steps : other_steps()) {
+            eight places{};
+            steps->find_buckets(in, hashes.size(), hashes.data(), places.data());
+            for (std::size_t i = 0; i < hashes.size(); ++i) {
+                ASSERT_EQ(places[i], in.where.bucket_of(hashes[i])) << buckets;
+            }
         }
     }
 }
-#endif
+
+TEST_F(lookup_burst_test, all_steps_compare_as_the_plain_one_does) {
+    std::mt19937_64 random(5);
+    burst_table in(*_in->base);
+    for (std::uint32_t keys = 0; keys <= line::capacity; ++keys) {
+        // Of each key its own hash, one with other high bits, and one more that is in no line.
+        for (std::uint32_t asked = 0; asked <= line::capacity; ++asked) {
+            eight hashes{};
+            std::generate(hashes.begin(), hashes.end(), random);
+            std::array<line, hash_lanes_count> lines{};
+            in.lines = lines.data();
+            eight places{};
+            std::array<std::uint32_t, hash_lanes_count> wanted{};
+            for (std::uint32_t lane = 0; lane < hash_lanes_count; ++lane) {
+                places[lane] = lane;
+                wanted[lane] = no_payload;
+                for (std::uint32_t key = 0; key < keys; ++key) {
+                    fingerprint print{static_cast<std::uint32_t>(random()), lane & 3U};
+                    const auto payload = static_cast<std::uint16_t>(random());
+                    if (key == asked) {
+                        print = fingerprint_of(hashes[lane], in.where.salt);
+                        print.high ^= lane % 2;
+                        wanted[lane] = lane % 2 == 0 ? payload : no_payload;
+                    }
+                    append(lines[lane], print, payload);
+                }
+                if (keys < line::capacity) {
+                    // Left there by chance, and no key of the line.
+                    lines[lane].fingerprints[keys] = fingerprint_of(hashes[lane], in.where.salt).low;
+                }
+            }
+            std::vector<const burst_steps*> all = other_steps();
+            all.push_back(&plain_steps);
+            for (const burst_steps* const steps : all) {
+                std::array<std::uint32_t, hash_lanes_count> payloads{};
+                steps->compare(in, payloads.size(), hashes.data(), places.data(), payloads.data());
+                for (std::size_t lane = 0; lane < payloads.size(); ++lane) {
+                    ASSERT_EQ(std::min(payloads[lane], no_payload), wanted[lane])
+                        << keys << ' ' << asked << ' ' << lane;
+                }
+            }
+        }
+    }
+}
 
 }  // namespace
 }  // namespace postern::recipients

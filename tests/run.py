@@ -17,6 +17,8 @@ import sys
 import time
 import xml.etree.ElementTree as ElementTree
 
+import tidy
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 REPORTS = ROOT / "build" / "reports"
 CORES = os.cpu_count() or 2
@@ -187,17 +189,20 @@ def stage_thread_process(tally, options):
 
 
 def stage_tidy(tally, options):
-    # The tests' own sources are many: they are looked at in the full size.
-    sources = r"^(?!.*/(build|generated)/).*\.cc$" if options.all else r"^(?!.*/(build|generated|tests)/).*\.cc$"
     if not run(["cmake", "--preset", "tidy"], stdout=subprocess.DEVNULL):
         tally.add("tidy", "configure", False)
         return
-    ok = run(["/usr/bin/run-clang-tidy-16", "-quiet", "-p", "build/tidy", "-j", str(CORES), sources],
-             stdout=open(REPORTS / "tidy.txt", "w"), stderr=subprocess.DEVNULL)
-    tally.add("tidy", "clang-tidy", ok, "see build/reports/tidy.txt")
-    if not ok:
-        lines = (REPORTS / "tidy.txt").read_text().splitlines()
-        print("\n".join(line for line in lines if "error:" in line or "warning:" in line))
+
+    def wanted(path):
+        folder = path.relative_to(ROOT).parts[0]
+        # The tests' own sources are many: they are looked at in the full size.
+        return folder != "build" and (options.all or folder != "tests")
+
+    said = tidy.tidy(ROOT / "build" / "tidy", wanted, CORES, lambda line: print(line, flush=True))
+    (REPORTS / "tidy.txt").write_text(said)
+    tally.add("tidy", "clang-tidy", not said, "see build/reports/tidy.txt")
+    if said:
+        print("\n".join(line for line in said.splitlines() if "error:" in line or "warning:" in line))
 
 
 def stage_headers(tally, _):

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "smtp/recipients/burst_steps.h"
-#include "smtp/recipients/line.h"
 #include "smtp/recipients/cpu.h"
+#include "smtp/recipients/line.h"
 #include "tests/smtp/recipients/table_fixture.h"
 
 namespace postern::recipients {

@@ -202,7 +202,7 @@ def stage_tidy(tally, options):
     (REPORTS / "tidy.txt").write_text(said)
     tally.add("tidy", "clang-tidy", not said, "see build/reports/tidy.txt")
     if said:
-        print("\n".join(line for line in said.splitlines() if "error:" in line or "warning:" in line))
+        print("\n".join(line for line in said.splitlines() if "error:" in line or "warning:" in line or "ended with status" in line))
 
 
 def stage_headers(tally, _):

@@ -33,7 +33,7 @@ class Source:
         words = words[:words.index("-o")]
         self.folder = entry["directory"]
         self.flags = shlex.join(words)
-        # Where a source of the same name in two places would be two things.
+        # Sources of one kind may be one translation unit.
         self.kind = (self.path.parent, self.folder, self.flags)
 
     def names(self):
@@ -98,7 +98,8 @@ class Checker:
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace")
         if done.returncode == 0 and not FINDING.search(done.stdout):
             return ""
-        return done.stdout or done.stderr
+        # Never empty: a checker that was killed has found nothing to be clean.
+        return f"{done.stdout or done.stderr}{CHECKER} ended with status {done.returncode}: {path}\n"
 
     def check(self, number, unit):
         """What is found in sources, each by itself."""
@@ -114,6 +115,8 @@ class Checker:
 def tidy(build, wanted, at_once, progress):
     """What clang-tidy finds in the sources of a configured build of which `wanted` says yes, as text."""
     units = [unit for sources in sources_of(build, wanted) for unit in units_of(sources)]
+    if not units:
+        return f"{build}: error: no sources to look at\n"
     checker = Checker(build / "units")
     found = []
     done = 0

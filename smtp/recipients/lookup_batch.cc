@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "smtp/recipients/burst_steps.h"
 #include "smtp/recipients/domain_index.h"
@@ -73,7 +74,6 @@ struct lookup_batch::state {
     const removal_set* removed = nullptr;  ///< of the overlay
     hash_key key;                          ///< of both tables
 
-    std::size_t lookups = 0;
     std::size_t queries = 0;  ///< all: forms of addresses
     std::size_t hashed = 0;   ///< of them: hash known, pilots asked for
     std::size_t lined = 0;    ///< of them: lines asked for
@@ -87,7 +87,7 @@ struct lookup_batch::state {
     asked_table overlay;
     std::array<std::uint16_t, max_queries> lookup_of;  // NOLINT: index of a query's answer
     std::array<std::uint16_t, max_queries> check_of;   // NOLINT: its domain's bits in a payload
-    std::array<answer, capacity> answers;              // NOLINT: filled up to `lookups`
+    std::array<answer, capacity> answers;              // NOLINT: filled up to the batch's size
     std::array<std::uint16_t, capacity> rewritten;     // NOLINT: SRS forms that are accepted unless found listed
     std::array<char, max_hashed_text> joined;          // NOLINT: scratch
 
@@ -243,16 +243,12 @@ lookup_batch::~lookup_batch() = default;
 lookup_batch::lookup_batch(lookup_batch&&) noexcept = default;
 lookup_batch& lookup_batch::operator=(lookup_batch&&) noexcept = default;
 
-std::size_t lookup_batch::size() const noexcept {
-    return _state->lookups;
-}
-
 void lookup_batch::add(const snapshot& in, const normal_address& address, std::uint64_t cookie) noexcept {
     state& s = *_state;
-    if (s.lookups == 0) {
+    if (_size == 0) {
         s.begin(in);
     }
-    const std::size_t index = s.lookups++;
+    const std::size_t index = _size++;
     answer& a = s.answers[index];
     a.cookie = cookie;
     a.verdict = {};
@@ -266,7 +262,7 @@ void lookup_batch::add(const snapshot& in, const normal_address& address, std::u
 
 std::span<const lookup_batch::answer> lookup_batch::resolve() noexcept {
     state& s = *_state;
-    if (s.lookups == 0) {
+    if (_size == 0) {
         return {};
     }
     s.find_waiting();
@@ -290,9 +286,7 @@ std::span<const lookup_batch::answer> lookup_batch::resolve() noexcept {
             v.kind = mailbox_kind::unclassified;
         }
     }
-    const std::size_t answered = s.lookups;
-    s.lookups = 0;
-    return {s.answers.data(), answered};
+    return {s.answers.data(), std::exchange(_size, 0)};
 }
 
 verdict look_up(const snapshot& in, const normal_address& address) {

@@ -56,7 +56,7 @@ public:
     lookup_batch(lookup_batch&&) noexcept;
     lookup_batch& operator=(lookup_batch&&) noexcept;
 
-    std::size_t size() const noexcept;
+    std::size_t size() const noexcept { return _size; }
     bool full() const noexcept { return size() == capacity; }
 
     /// Hashes every form under which the address may be listed (exact, without subaddress, without prvs tag),
@@ -74,6 +74,7 @@ public:
 private:
     struct state;
     std::unique_ptr<state> _state;
+    std::size_t _size = 0;
 };
 
 /// One lookup at once, for tools and tests.

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <memory>
 
-#include "smtp/session/work.h"
+#include "smtp/session/engine_steps.h"
 
 namespace postern::session {
 
@@ -56,15 +56,6 @@ std::uint32_t engine::next_serial() noexcept {
 }
 
 // ---- connections
-
-client_session* engine::find(shard::connection c) noexcept {
-    const std::size_t chunk = c.slot / session_chunk::size;
-    if (chunk >= _sessions.size() || !_sessions[chunk].memory) {
-        return nullptr;
-    }
-    client_session& s = _sessions[chunk][c.slot % session_chunk::size];
-    return s.state != session_state::closed && s.serial == c.serial ? &s : nullptr;
-}
 
 /// Null: memory is out.
 client_session* engine::slot(shard::connection c) {
@@ -429,12 +420,9 @@ void engine::settle_deadline(work& w, step last) {
     }
 }
 
-void engine::settle(work& w) {
-    if (w.gone()) {
-        return;
-    }
+void engine::settle_end(work& w) {
     client_session& s = w.session();
-    if ((!_draining && !s.half_closed) || must_wait(s) || waits_for_relay(s)) {
+    if (must_wait(s) || waits_for_relay(s)) {
         return;
     }
     if (_draining && between_transactions(s)) {

@@ -5,7 +5,7 @@
 // RCPT, unconsumed. RFC 5321 3 and 4; 2920 (pipelining); docs: EDGE "The seam", "A turn", formats/smtp.md.
 //
 // engine.cc: connections, times, replies. engine_commands.cc: lines and commands. engine_recipients.cc: RCPT.
-// engine_content.cc: DATA. engine_relay.cc: what the relay says.
+// engine_content.cc: DATA. engine_relay.cc: what the relay says. engine_steps.h: what every command takes, inline.
 #pragma once
 
 #include <array>
@@ -91,7 +91,7 @@ private:
     };
 
     // engine.cc
-    client_session* find(shard::connection c) noexcept;
+    inline client_session* find(shard::connection c) noexcept;
     client_session* slot(shard::connection c);
     void greet(work& w);
     /// Ends the transaction, if there is one; what the relay holds of it is abandoned.
@@ -104,8 +104,10 @@ private:
     void forget(client_session& s);
     void wait(work& w, milliseconds at_most);
     bool waits_for_relay(const client_session& s);
-    /// After a callback: deadline, half-close, drain.
-    void settle(work& w);
+    /// After a callback: half-close, drain.
+    inline void settle(work& w);
+    void settle_end(work& w);
+    /// After octets.
     void settle_deadline(work& w, step last);
     /// Says `line` now, or when there is room.
     void say(work& w, std::string_view line);
@@ -123,10 +125,12 @@ private:
     step mail(work& w, const protocol::command& command);
     step data(work& w);
     bool must_wait(const client_session& s);
-    bool has_place(const client_session& s);
 
     // engine_recipients.cc
+    bool has_place(const client_session& s);
+    bool open_queue(transaction& t);
     step recipient(work& w, std::string_view path);
+    step postmaster(work& w, std::string_view path);
     step refuse_recipient(work& w, protocol::reply with);
     void look_up(work& w, std::string_view path, std::uint32_t transaction, std::uint32_t number);
     void resolve();
@@ -137,8 +141,10 @@ private:
     std::string_view last_word(const transaction& t);
     protocol::reply place(work& w, const recipients::route& route, bool listed);
     void count(const decision& d);
+    void answer_alone(work& w, protocol::reply with);
     /// Says the replies that are due, oldest first.
-    void answer(work& w);
+    inline void answer(work& w);
+    void answer_waiting(work& w);
 
     // engine_content.cc
     step content(work& w, std::span<const char> in, std::size_t& consumed);

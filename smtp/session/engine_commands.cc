@@ -2,8 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "smtp/session/engine.h"
-#include "smtp/session/work.h"
+#include "smtp/session/engine_steps.h"
 
 namespace postern::session {
 
@@ -39,7 +38,11 @@ std::size_t line_feed(std::span<const char> in) noexcept {
 }  // namespace
 
 bool engine::must_wait(const client_session& s) {
-    return s.held_reply != no_block || (s.transaction != no_block && _transactions[s.transaction].queue != no_block);
+    if (s.transaction == no_block) {
+        return s.held_reply != no_block;
+    }
+    const transaction& t = _transactions[s.transaction];
+    return s.held_reply != no_block || t.queue != no_block || t.unresolved != 0;
 }
 
 engine::step engine::command_line(work& w, std::span<const char> in, std::size_t& consumed) {
@@ -89,12 +92,6 @@ engine::step engine::command_line(work& w, std::span<const char> in, std::size_t
     const step done = execute(w, line);
     consumed = done == step::stalled ? 0 : feed + 1;
     return done;
-}
-
-/// Whether the queue of unanswered recipients takes another.
-bool engine::has_place(const client_session& s) {
-    const std::uint32_t queue = _transactions[s.transaction].queue;
-    return queue == no_block || !_queues[queue].full();
 }
 
 engine::step engine::discard(work& w, std::span<const char> in, std::size_t& consumed) {

@@ -2,8 +2,7 @@
 #include <cstdint>
 
 #include "smtp/session/content.h"
-#include "smtp/session/engine.h"
-#include "smtp/session/work.h"
+#include "smtp/session/engine_steps.h"
 
 namespace postern::session {
 

@@ -4,14 +4,16 @@
 #include <cstring>
 #include <string_view>
 
-#include "smtp/session/engine.h"
-#include "smtp/session/work.h"
+#include "smtp/session/engine_steps.h"
 
 namespace postern::session {
 
 namespace {
 
 using protocol::reply;
+
+/// The number of a recipient that is looked up without a queue: the first one's, should it get a queue after all.
+constexpr std::uint32_t alone = 0;
 
 /// The id of a message's trace line: the start's seed and the transaction's number, in hex.
 std::array<char, 17> message_id(std::uint32_t seed, std::uint32_t serial) noexcept {
@@ -116,14 +118,36 @@ void engine::count(const decision& d) {
     }
 }
 
-/// Precondition: room in the queue if there is one.
+/// Whether another recipient can wait for its answer. One that is looked up alone gets its queue with the second.
+bool engine::has_place(const client_session& s) {
+    transaction& t = _transactions[s.transaction];
+    if (t.queue == no_block) {
+        return t.unresolved == 0 || open_queue(t);
+    }
+    return !_queues[t.queue].full();
+}
+
+/// Precondition: the transaction has no queue. False: there is none to be had.
+bool engine::open_queue(transaction& t) {
+    t.queue = _queues.take();
+    if (t.queue == no_block) {
+        return false;
+    }
+    recipient_queue& queue = _queues[t.queue];
+    queue.clear();
+    if (t.unresolved != 0) {
+        queue.push();
+    }
+    return true;
+}
+
+/// Precondition: `has_place`.
 engine::step engine::refuse_recipient(work& w, reply with) {
     transaction& t = _transactions[w.session().transaction];
     ++t.attempts;
     w.complete();
     if (t.queue == no_block) {
-        _context.count.recipients.add();
-        say(w, protocol::text(with));
+        answer_alone(w, with);
         return w.gone() ? step::gone : step::taken;
     }
     recipient_queue& queue = _queues[t.queue];
@@ -131,32 +155,38 @@ engine::step engine::refuse_recipient(work& w, reply with) {
     return step::taken;
 }
 
+/// Precondition: `has_place`.
 engine::step engine::recipient(work& w, std::string_view path) {
     transaction& t = _transactions[w.session().transaction];
-    if (const auto unseen = decide_unseen(_snapshot, _address, _context.settings)) {
-        count(*unseen);
-        return refuse_recipient(w, unseen->reply);
-    }
-    const bool postmaster = _address.is_bare_postmaster();
-    if (postmaster && t.unresolved != 0) {
-        return step::stalled;  // its decision depends on those before it
-    }
-    if (t.queue == no_block) {
-        t.queue = _queues.take();
-        if (t.queue == no_block) {
-            return refuse_recipient(w, reply::out_of_space);
+    if (_snapshot == nullptr || _address.is_literal()) {
+        if (const auto unseen = decide_unseen(_snapshot, _address, _context.settings)) {
+            count(*unseen);
+            return refuse_recipient(w, unseen->reply);
         }
-        _queues[t.queue].clear();
+    }
+    if (_address.is_bare_postmaster()) {
+        if (t.unresolved != 0) {
+            return step::stalled;  // its decision depends on those before it
+        }
+        return postmaster(w, path);
+    }
+    // Most come one at a time, are refused at the turn's end, and need no queue for that.
+    const std::uint32_t number = t.queue == no_block ? alone : _queues[t.queue].push();
+    ++t.attempts;
+    ++t.unresolved;
+    look_up(w, path, t.serial, number);
+    return step::taken;
+}
+
+engine::step engine::postmaster(work& w, std::string_view path) {
+    transaction& t = _transactions[w.session().transaction];
+    if (t.queue == no_block && !open_queue(t)) {
+        return refuse_recipient(w, reply::out_of_space);
     }
     ++t.attempts;
     ++t.unresolved;
-    const std::uint32_t number = _queues[t.queue].push();
-    if (postmaster) {
-        decided(w, number, path, postmaster_verdict(*_snapshot, _context.settings));
-        answer(w);
-    } else {
-        look_up(w, path, t.serial, number);
-    }
+    decided(w, _queues[t.queue].push(), path, postmaster_verdict(*_snapshot, _context.settings));
+    answer(w);
     return step::taken;
 }
 
@@ -207,23 +237,36 @@ void engine::resolve() {
 
 void engine::decided(work& w, std::uint32_t number, std::string_view path, const recipients::verdict& verdict) {
     transaction& t = _transactions[w.session().transaction];
-    pending_recipient& p = _queues[t.queue][number];
-    --t.unresolved;
-    p.generation = verdict.generation;
-    p.domain = verdict.domain == nullptr ? 0 : verdict.domain->id;
     counters& counted = _context.count;
     counted.generation.set(std::max(counted.generation.get(), verdict.generation));
+    const std::uint32_t domain = verdict.domain == nullptr ? 0 : verdict.domain->id;
+    const bool told = _context.seen != nullptr && verdict.domain != nullptr;
 
     const auto& peer = w.info().peer.address;
     const decision d = decide(verdict, peer);
     count(d);
+    const bool at_once = t.queue == no_block && !d.pass && w.ensure(protocol::text(d.reply).size());
+    const bool waits = t.queue != no_block || (!at_once && open_queue(t));
+    --t.unresolved;
+    if (!waits) {
+        if (told) {
+            _context.seen->add(path, outcome_of(verdict, d), domain, peer);
+        }
+        answer_alone(w, d.pass ? reply::out_of_space : d.reply);
+        if (!w.gone()) {
+            read_again(w);
+        }
+        return;
+    }
+    pending_recipient& p = _queues[t.queue][number];
+    p.domain = domain;
     if (d.pass) {
         p.listed = d.listed;
         pass_on(w, p, path, verdict);
     } else {
         answer_with(p, d.reply);
     }
-    if (_context.seen == nullptr || verdict.domain == nullptr) {
+    if (!told) {
         return;
     }
     if (d.pass && !d.listed && p.state == recipient_state::asked) {
@@ -232,8 +275,14 @@ void engine::decided(work& w, std::uint32_t number, std::string_view path, const
         p.text = keep(path);
     }
     if (p.text == no_block) {
-        _context.seen->add(path, outcome_of(verdict, d), p.domain, peer);
+        _context.seen->add(path, outcome_of(verdict, d), domain, peer);
     }
+}
+
+/// Answers the one recipient of a transaction that has no queue.
+void engine::answer_alone(work& w, reply with) {
+    _context.count.recipients.add();
+    say(w, protocol::text(with));
 }
 
 /// Whether a recipient may go to `on` in this transaction: `reply::ok`, or why not.
@@ -315,12 +364,8 @@ std::string_view engine::last_word(const transaction& t) {
     return t.last_word == no_block ? protocol::text(reply::busy) : _texts[t.last_word].view();
 }
 
-void engine::answer(work& w) {
-    const client_session& s = w.session();
-    if (s.transaction == no_block || _transactions[s.transaction].queue == no_block) {
-        return;
-    }
-    transaction& t = _transactions[s.transaction];
+void engine::answer_waiting(work& w) {
+    transaction& t = _transactions[w.session().transaction];
     recipient_queue& queue = _queues[t.queue];
     const bool was_full = queue.full();
     for (; !queue.empty(); queue.pop()) {

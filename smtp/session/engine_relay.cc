@@ -3,8 +3,7 @@
 #include <cstring>
 #include <tuple>
 
-#include "smtp/session/engine.h"
-#include "smtp/session/work.h"
+#include "smtp/session/engine_steps.h"
 
 namespace postern::session {
 

@@ -80,8 +80,7 @@ enum class recipient_state : std::uint8_t {
 
 /// A RCPT that has no reply yet, or whose reply waits for those before it.
 struct pending_recipient {
-    std::uint64_t generation = 0;  ///< that decided it; 0: none did
-    std::uint32_t domain = 0;      ///< its stable id; 0: none
+    std::uint32_t domain = 0;  ///< its stable id; 0: none
     std::uint32_t text = no_block;
     recipient_state state = recipient_state::looking_up;
     protocol::reply reply = protocol::reply::ok;

@@ -154,6 +154,59 @@ TEST(engine, stops_reading_a_client_that_does_not_take_its_replies) {
     EXPECT_EQ(w.loop.unconsumed(c), 0U);
 }
 
+TEST(engine, keeps_the_refusal_of_a_single_recipient_until_there_is_room) {
+    settings under = usual_settings();
+    under.texts = 1;  // and needs no memory but its transaction's for that
+    world w(under);
+    std::vector<shard::connection> all;
+    for (int i = 0; i < 3; ++i) {
+        all.push_back(w.hello());
+        w.ask(all.back(), "MAIL FROM:<>\r\n");
+        w.loop.stall(all.back(), true);
+    }
+    w.transport.output_limit = 10;
+    for (const auto c : all) {
+        w.loop.send(c, "RCPT TO:<nobody@example.com>\r\nRSET\r\n");
+    }
+    w.loop.settle();
+    w.transport.output_limit = w.transport.max_reserve;
+    for (const auto c : all) {
+        w.loop.stall(c, false);
+    }
+    w.loop.settle();
+    for (const auto c : all) {
+        EXPECT_EQ(w.loop.receive(c), "550 5.1.1 Invalid recipient\r\n250 2.0.0 OK\r\n");
+    }
+    EXPECT_EQ(w.count.aborted_memory.get(), 0U);
+}
+
+TEST(engine, answers_recipients_of_one_turn_in_order_however_they_came) {
+    // One alone, then a second in a segment of its own; a refusal before any lookup; a command that waits for all.
+    for (const std::vector<std::string>& parts : std::vector<std::vector<std::string>>{
+             {"RCPT TO:<nobody@example.com>\r\n", "RCPT TO:<alice@example.com>\r\n", "NOOP\r\n"},
+             {"RCPT TO:<nobody@example.com>\r\nRCPT TO:<alice@example.com>\r\n", "NOOP\r\n"},
+             {"RCPT TO:<nobody@example.com>\r\nRCPT TO:<alice@exam", "ple.com>\r\nNOOP\r\n"},
+         }) {
+        world w;
+        const auto c = w.hello();
+        w.ask(c, "MAIL FROM:<>\r\n");
+        for (const std::string& part : parts) {
+            w.loop.send(c, part);
+        }
+        w.loop.settle();
+        EXPECT_EQ(w.loop.receive(c), "550 5.1.1 Invalid recipient\r\n250 2.1.5 OK\r\n250 2.0.0 OK\r\n");
+        EXPECT_EQ(w.count.recipients.get(), 2U);
+    }
+    world w;
+    const auto c = w.hello();
+    w.ask(c, "MAIL FROM:<>\r\n");
+    EXPECT_EQ(w.ask(c,
+                    "RCPT TO:<nobody@example.com>\r\nRCPT TO:<bob@[192.0.2.1]>\r\nRCPT TO:<a b@example.com>\r\n"
+                    "RCPT TO:<alice@example.com>\r\n"),
+              "550 5.1.1 Invalid recipient\r\n550 5.7.1 Domain not served here\r\n"
+              "501 5.1.3 Bad recipient address\r\n250 2.1.5 OK\r\n");
+}
+
 TEST(engine, cuts_off_a_client_that_never_takes_its_replies) {
     world w;
     w.transport.output_limit = w.transport.max_reserve;

@@ -1,0 +1,31 @@
+// Small steps of the engine that every command takes, inline. Included by engine_*.cc only.
+#pragma once
+
+#include "smtp/session/engine.h"
+#include "smtp/session/work.h"
+
+namespace postern::session {
+
+inline client_session* engine::find(shard::connection c) noexcept {
+    const std::size_t chunk = c.slot / session_chunk::size;
+    if (chunk >= _sessions.size() || !_sessions[chunk].memory) {
+        return nullptr;
+    }
+    client_session& s = _sessions[chunk][c.slot % session_chunk::size];
+    return s.state != session_state::closed && s.serial == c.serial ? &s : nullptr;
+}
+
+inline void engine::settle(work& w) {
+    if (!w.gone() && (_draining || w.session().half_closed)) {
+        settle_end(w);
+    }
+}
+
+inline void engine::answer(work& w) {
+    const client_session& s = w.session();
+    if (s.transaction != no_block && _transactions[s.transaction].queue != no_block) {
+        answer_waiting(w);
+    }
+}
+
+}  // namespace postern::session

@@ -245,14 +245,18 @@ void engine::decided(work& w, std::uint32_t number, std::string_view path, const
     const auto& peer = w.info().peer.address;
     const decision d = decide(verdict, peer);
     count(d);
-    const bool at_once = t.queue == no_block && !d.pass && w.ensure(protocol::text(d.reply).size());
-    const bool waits = t.queue != no_block || (!at_once && open_queue(t));
+    const bool said = t.queue == no_block && !d.pass && w.say(protocol::text(d.reply));
+    const bool waits = !said && (t.queue != no_block || open_queue(t));
     --t.unresolved;
     if (!waits) {
         if (told) {
             _context.seen->add(path, outcome_of(verdict, d), domain, peer);
         }
-        answer_alone(w, d.pass ? reply::out_of_space : d.reply);
+        if (said) {
+            counted.recipients.add();
+        } else {
+            answer_alone(w, d.pass ? reply::out_of_space : d.reply);
+        }
         if (!w.gone()) {
             read_again(w);
         }

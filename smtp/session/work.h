@@ -47,6 +47,11 @@ public:
         std::memcpy(_room.data() + _used, text.data(), text.size());
         _used += text.size();
     }
+    /// `ensure`, `put` and `commit` in one.
+    bool say(std::string_view text) {
+        commit();
+        return _link.say(_c, text);
+    }
     /// Hands what was put to the transport. The space must be reserved again afterwards.
     void commit() {
         if (_used != 0) {

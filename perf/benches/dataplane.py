@@ -11,14 +11,11 @@ import tempfile
 from . import path
 from .edge import Edge, make_addresses
 from .running import Failure, NullServer, cores
-from .sockets import CHURN_SECONDS, QUICK_RUN, measure, measure_churn
+from .sockets import CHURN_SECONDS, PIPELINED, QUICK_RUN, RUNS, SINGLE, measure, measure_churn
 from .veth import Veth
 
-RUNS = 7
 SIZES = {"100": 100, "10k": 10_000, "100k": 100_000, "1m": 1_000_000}
 QUICK_SIZES = {"100": 100, "10k": 500, "100k": 1_000, "1m": 2_000}
-SINGLE = ("--connections", 64)
-PIPELINED = ("--connections", 16, "--pipeline", 50)
 RUN = ("--duration", 2)
 SOURCES = 1024
 HELD_SOURCES = 1 << 20  # each connection has a source entry of its own

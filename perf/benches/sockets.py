@@ -14,7 +14,9 @@ from .running import Load, NullServer, cores, cpu_seconds, faults, load
 
 RUNS = 7
 CHURN_SOURCES = 200
-SHAPES = {"single": ("--connections", 64), "pipelined": ("--connections", 16, "--pipeline", 50)}
+SINGLE = ("--connections", 64)
+PIPELINED = ("--connections", 16, "--pipeline", 50)
+SHAPES = {"single": SINGLE, "pipelined": PIPELINED}
 CHURN = ("--churn", "--connections", 64, "--sources", CHURN_SOURCES)
 RUN = ("--duration", 5)
 CHURN_SECONDS = 26 * RUNS + 1

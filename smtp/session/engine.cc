@@ -338,15 +338,15 @@ void engine::reset_for_memory(work& w) {
     _link.abort(c);
 }
 
-void engine::release_queue(transaction& t) {
-    if (t.queue == no_block) {
+void engine::release_queue(client_session& s) {
+    if (s.recipients.queue == no_block) {
         return;
     }
-    recipient_queue& queue = _queues[t.queue];
+    recipient_queue& queue = _queues[s.recipients.queue];
     for (; !queue.empty(); queue.pop()) {
         _texts.give(queue[queue.first()].text);
     }
-    _queues.give(t.queue);
+    _queues.give(s.recipients.queue);
 }
 
 void engine::drop_transaction(work& w) {
@@ -361,7 +361,8 @@ void engine::drop_transaction(work& w) {
             _context.count.messages_abandoned.add();
         }
     }
-    release_queue(t);
+    release_queue(s);
+    s.recipients = {};
     _texts.give(t.long_path);
     _texts.give(t.last_word);
     _transactions.give(s.transaction);
@@ -391,7 +392,7 @@ bool engine::waits_for_relay(const client_session& s) {
         case session_state::content:
             return s.relay_behind;
         case session_state::transaction:
-            return _transactions[s.transaction].asked != 0;
+            return s.recipients.asked != 0;
         case session_state::closed:
         case session_state::delayed:
         case session_state::greeted:

@@ -60,19 +60,11 @@ public:
     void deadline(shard::connection c);
     void turn_begin();
     void turn_end();
-    /// Asks the cache for the session of a connection's slot, then for its transaction: before a burst's octets. Always
-    /// inline: to GCC a call of a function that only prefetches does nothing, and it leaves it out.
+    /// Asks the cache for the session of a connection's slot: before a burst's octets. Always inline: to GCC a call of
+    /// a function that only prefetches does nothing, and it leaves it out.
     [[gnu::always_inline]] void prefetch(std::uint32_t slot) const noexcept {
         if (const std::size_t chunk = slot / session_chunk::size; chunk < _sessions.size()) {
             __builtin_prefetch(&_sessions[chunk][slot % session_chunk::size], 1);
-        }
-    }
-    [[gnu::always_inline]] void prefetch_behind(std::uint32_t slot) const noexcept {
-        if (const std::size_t chunk = slot / session_chunk::size; chunk < _sessions.size() && _sessions[chunk].memory) {
-            const client_session& s = _sessions[chunk][slot % session_chunk::size];
-            if (s.state == session_state::transaction) {
-                __builtin_prefetch(_transactions.where(s.transaction), 1);
-            }
         }
     }
     bool idle() const { return _context.relay.idle(); }
@@ -96,7 +88,7 @@ private:
     void greet(work& w);
     /// Ends the transaction, if there is one; what the relay holds of it is abandoned.
     void drop_transaction(work& w);
-    void release_queue(transaction& t);
+    void release_queue(client_session& s);
     /// `silent`: the peer said that it sends nothing more.
     void close(work& w, bool silent = false);
     void close_with(work& w, protocol::reply last);
@@ -127,8 +119,8 @@ private:
     bool must_wait(const client_session& s);
 
     // engine_recipients.cc
-    bool has_place(const client_session& s);
-    bool open_queue(transaction& t);
+    bool has_place(client_session& s);
+    bool open_queue(client_session& s);
     step recipient(work& w, std::string_view path);
     step postmaster(work& w, std::string_view path);
     step refuse_recipient(work& w, protocol::reply with);

@@ -38,11 +38,7 @@ std::size_t line_feed(std::span<const char> in) noexcept {
 }  // namespace
 
 bool engine::must_wait(const client_session& s) {
-    if (s.transaction == no_block) {
-        return s.held_reply != no_block;
-    }
-    const transaction& t = _transactions[s.transaction];
-    return s.held_reply != no_block || t.queue != no_block || t.unresolved != 0;
+    return s.held_reply != no_block || s.recipients.queue != no_block || s.recipients.unresolved != 0;
 }
 
 engine::step engine::command_line(work& w, std::span<const char> in, std::size_t& consumed) {
@@ -262,7 +258,7 @@ engine::step engine::mail(work& w, const protocol::command& command) {
     } else {
         std::memcpy(t.path.data(), command.argument.data(), command.argument.size());
     }
-    t.serial = next_serial();
+    s.recipients = {.serial = next_serial()};
     t.path_size = static_cast<std::uint16_t>(command.argument.size());
     t.declared_size = command.size;
     t.body = command.body;
@@ -275,7 +271,7 @@ engine::step engine::mail(work& w, const protocol::command& command) {
 engine::step engine::data(work& w) {
     client_session& s = w.session();
     transaction& t = _transactions[s.transaction];
-    if (t.attempts == 0) {
+    if (!s.recipients.tried) {
         return fail(w, reply::recipient_first);
     }
     if (t.accepted == 0) {

@@ -119,23 +119,22 @@ void engine::count(const decision& d) {
 }
 
 /// Whether another recipient can wait for its answer. One that is looked up alone gets its queue with the second.
-bool engine::has_place(const client_session& s) {
-    transaction& t = _transactions[s.transaction];
-    if (t.queue == no_block) {
-        return t.unresolved == 0 || open_queue(t);
+bool engine::has_place(client_session& s) {
+    if (s.recipients.queue == no_block) {
+        return s.recipients.unresolved == 0 || open_queue(s);
     }
-    return !_queues[t.queue].full();
+    return !_queues[s.recipients.queue].full();
 }
 
 /// Precondition: the transaction has no queue. False: there is none to be had.
-bool engine::open_queue(transaction& t) {
-    t.queue = _queues.take();
-    if (t.queue == no_block) {
+bool engine::open_queue(client_session& s) {
+    s.recipients.queue = _queues.take();
+    if (s.recipients.queue == no_block) {
         return false;
     }
-    recipient_queue& queue = _queues[t.queue];
+    recipient_queue& queue = _queues[s.recipients.queue];
     queue.clear();
-    if (t.unresolved != 0) {
+    if (s.recipients.unresolved != 0) {
         queue.push();
     }
     return true;
@@ -143,21 +142,21 @@ bool engine::open_queue(transaction& t) {
 
 /// Precondition: `has_place`.
 engine::step engine::refuse_recipient(work& w, reply with) {
-    transaction& t = _transactions[w.session().transaction];
-    ++t.attempts;
+    open_recipients& r = w.session().recipients;
+    r.tried = true;
     w.complete();
-    if (t.queue == no_block) {
+    if (r.queue == no_block) {
         answer_alone(w, with);
         return w.gone() ? step::gone : step::taken;
     }
-    recipient_queue& queue = _queues[t.queue];
+    recipient_queue& queue = _queues[r.queue];
     answer_with(queue[queue.push()], with);
     return step::taken;
 }
 
 /// Precondition: `has_place`.
 engine::step engine::recipient(work& w, std::string_view path) {
-    transaction& t = _transactions[w.session().transaction];
+    open_recipients& r = w.session().recipients;
     if (_snapshot == nullptr || _address.is_literal()) {
         if (const auto unseen = decide_unseen(_snapshot, _address, _context.settings)) {
             count(*unseen);
@@ -165,27 +164,28 @@ engine::step engine::recipient(work& w, std::string_view path) {
         }
     }
     if (_address.is_bare_postmaster()) {
-        if (t.unresolved != 0) {
+        if (r.unresolved != 0) {
             return step::stalled;  // its decision depends on those before it
         }
         return postmaster(w, path);
     }
     // Most come one at a time, are refused at the turn's end, and need no queue for that.
-    const std::uint32_t number = t.queue == no_block ? alone : _queues[t.queue].push();
-    ++t.attempts;
-    ++t.unresolved;
-    look_up(w, path, t.serial, number);
+    const std::uint32_t number = r.queue == no_block ? alone : _queues[r.queue].push();
+    r.tried = true;
+    ++r.unresolved;
+    look_up(w, path, r.serial, number);
     return step::taken;
 }
 
 engine::step engine::postmaster(work& w, std::string_view path) {
-    transaction& t = _transactions[w.session().transaction];
-    if (t.queue == no_block && !open_queue(t)) {
+    client_session& s = w.session();
+    open_recipients& r = s.recipients;
+    if (r.queue == no_block && !open_queue(s)) {
         return refuse_recipient(w, reply::out_of_space);
     }
-    ++t.attempts;
-    ++t.unresolved;
-    decided(w, _queues[t.queue].push(), path, postmaster_verdict(*_snapshot, _context.settings));
+    r.tried = true;
+    ++r.unresolved;
+    decided(w, _queues[r.queue].push(), path, postmaster_verdict(*_snapshot, _context.settings));
     answer(w);
     return step::taken;
 }
@@ -226,7 +226,7 @@ void engine::resolve() {
         work w(_link, c, *s);
         for (; is_of_c(); ++i) {
             const lookup& of = _lookups[answers[i].cookie];
-            if (s->transaction != no_block && _transactions[s->transaction].serial == of.transaction) {
+            if (s->recipients.serial == of.transaction) {
                 decided(w, of.number, of.path, answers[i].verdict);
             }
         }
@@ -236,7 +236,8 @@ void engine::resolve() {
 }
 
 void engine::decided(work& w, std::uint32_t number, std::string_view path, const recipients::verdict& verdict) {
-    transaction& t = _transactions[w.session().transaction];
+    client_session& s = w.session();
+    open_recipients& r = s.recipients;
     counters& counted = _context.count;
     counted.generation.set(std::max(counted.generation.get(), verdict.generation));
     const std::uint32_t domain = verdict.domain == nullptr ? 0 : verdict.domain->id;
@@ -245,9 +246,9 @@ void engine::decided(work& w, std::uint32_t number, std::string_view path, const
     const auto& peer = w.info().peer.address;
     const decision d = decide(verdict, peer);
     count(d);
-    const bool said = t.queue == no_block && !d.pass && w.say(protocol::text(d.reply));
-    const bool waits = !said && (t.queue != no_block || open_queue(t));
-    --t.unresolved;
+    const bool said = r.queue == no_block && !d.pass && w.say(protocol::text(d.reply));
+    const bool waits = !said && (r.queue != no_block || open_queue(s));
+    --r.unresolved;
     if (!waits) {
         if (told) {
             _context.seen->add(path, outcome_of(verdict, d), domain, peer);
@@ -262,7 +263,7 @@ void engine::decided(work& w, std::uint32_t number, std::string_view path, const
         }
         return;
     }
-    pending_recipient& p = _queues[t.queue][number];
+    pending_recipient& p = _queues[r.queue][number];
     p.domain = domain;
     if (d.pass) {
         p.listed = d.listed;
@@ -291,18 +292,20 @@ void engine::answer_alone(work& w, reply with) {
 
 /// Whether a recipient may go to `on` in this transaction: `reply::ok`, or why not.
 reply engine::place(work& w, const recipients::route& on, bool listed) {
-    transaction& t = _transactions[w.session().transaction];
+    const client_session& s = w.session();
+    const transaction& t = _transactions[s.transaction];
+    const std::uint32_t live = t.accepted + s.recipients.asked;
     const settings& under = _context.settings;
-    if (t.live() != 0 && t.route != on.id) {
+    if (live != 0 && t.route != on.id) {
         _context.count.recipients_other_route.add();
         return reply::other_route;
     }
     const bool own_limit = t.path_size == 0 && under.null_sender_recipients != 0;
-    if (t.live() >= (own_limit ? under.null_sender_recipients : under.recipient_limit)) {
+    if (live >= (own_limit ? under.null_sender_recipients : under.recipient_limit)) {
         _context.count.recipients_too_many.add();
         return reply::too_many_recipients;
     }
-    if (t.live() != 0 && (t.catch_all || on.catch_all) && (!listed || t.unlisted != 0)) {
+    if (live != 0 && (t.catch_all || on.catch_all) && (!listed || t.unlisted != 0)) {
         _context.count.recipients_apart.add();
         return reply::one_recipient;
     }
@@ -331,7 +334,7 @@ void engine::pass_on(work& w, pending_recipient& p, std::string_view path, const
         return;
     }
     p.state = recipient_state::asked;
-    ++t.asked;
+    ++s.recipients.asked;
     t.unlisted += p.listed ? 0 : 1;
     _context.count.recipients_passed.add();
     _context.relay.recipient({.slot = w.connection().slot, .serial = t.relay_serial}, path, word_on(p, verdict));
@@ -369,8 +372,8 @@ std::string_view engine::last_word(const transaction& t) {
 }
 
 void engine::answer_waiting(work& w) {
-    transaction& t = _transactions[w.session().transaction];
-    recipient_queue& queue = _queues[t.queue];
+    client_session& s = w.session();
+    recipient_queue& queue = _queues[s.recipients.queue];
     const bool was_full = queue.full();
     for (; !queue.empty(); queue.pop()) {
         pending_recipient& p = queue[queue.first()];
@@ -386,7 +389,7 @@ void engine::answer_waiting(work& w) {
                 line = _texts[p.text].view();
                 break;
             case recipient_state::broken_off:
-                line = last_word(t);
+                line = last_word(_transactions[s.transaction]);
                 break;
         }
         // Room for those behind it as well, if they are likely to be as long.
@@ -399,7 +402,7 @@ void engine::answer_waiting(work& w) {
         _context.count.recipients.add();
     }
     if (queue.empty()) {
-        release_queue(t);
+        release_queue(s);
         read_again(w);
     } else if (was_full && !queue.full()) {
         read_again(w);

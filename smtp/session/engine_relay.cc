@@ -77,18 +77,19 @@ void engine::take_event(const relay::event& e) {
 }
 
 void engine::recipient_answered(work& w, const relay::reply& said) {
-    transaction& t = _transactions[w.session().transaction];
-    if (t.asked == 0) {
+    client_session& s = w.session();
+    transaction& t = _transactions[s.transaction];
+    if (s.recipients.asked == 0) {
         _context.count.stale_events.add();
         return;
     }
-    recipient_queue& queue = _queues[t.queue];
+    recipient_queue& queue = _queues[s.recipients.queue];
     std::uint32_t number = queue.first();
     while (queue[number].state != recipient_state::asked) {
         ++number;
     }
     pending_recipient& p = queue[number];
-    --t.asked;
+    --s.recipients.asked;
     if (is_success(said)) {
         ++t.accepted;
         _context.count.recipients_accepted.add();
@@ -110,7 +111,7 @@ void engine::recipient_answered(work& w, const relay::reply& said) {
     }
     p.state = recipient_state::held;
     answer(w);
-    wait(w, t.asked == 0 ? _context.settings.timeouts.idle : _context.settings.timeouts.relay);
+    wait(w, s.recipients.asked == 0 ? _context.settings.timeouts.idle : _context.settings.timeouts.relay);
 }
 
 void engine::data_answered(work& w, const relay::reply& said) {
@@ -181,9 +182,9 @@ void engine::broken_off(work& w, const relay::reply& said) {
         case session_state::transaction:
             t.relay = relay_state::broken_off;
             t.last_word = keep(line::refusal(said).view());
-            t.asked = 0;
-            if (t.queue != no_block) {
-                recipient_queue& queue = _queues[t.queue];
+            s.recipients.asked = 0;
+            if (s.recipients.queue != no_block) {
+                recipient_queue& queue = _queues[s.recipients.queue];
                 for (std::uint32_t i = queue.first(); i != queue.last(); ++i) {
                     if (queue[i].state == recipient_state::asked) {
                         queue[i].state = recipient_state::broken_off;

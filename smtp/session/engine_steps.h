@@ -22,8 +22,7 @@ inline void engine::settle(work& w) {
 }
 
 inline void engine::answer(work& w) {
-    const client_session& s = w.session();
-    if (s.transaction != no_block && _transactions[s.transaction].queue != no_block) {
+    if (!w.gone() && w.session().recipients.queue != no_block) {
         answer_waiting(w);
     }
 }

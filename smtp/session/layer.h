@@ -38,7 +38,6 @@ public:
     void turn_begin() { _engine.turn_begin(); }
     void turn_end() { _engine.turn_end(); }
     [[gnu::always_inline]] void prefetch(std::uint32_t slot) const noexcept { _engine.prefetch(slot); }
-    [[gnu::always_inline]] void prefetch_behind(std::uint32_t slot) const noexcept { _engine.prefetch_behind(slot); }
     bool idle() const { return _engine.idle(); }
     void drain() { _engine.drain(); }
     std::size_t open_sessions() const { return _engine.open_sessions(); }

@@ -40,9 +40,6 @@ public:
         }
     }
 
-    const T* where(std::uint32_t index) const noexcept {
-        return reinterpret_cast<const T*>(_chunks[index / chunk_size].get()) + index % chunk_size;
-    }
     T& operator[](std::uint32_t index) noexcept {
         return reinterpret_cast<T*>(_chunks[index / chunk_size].get())[index % chunk_size];
     }

@@ -43,12 +43,21 @@ static_assert(text_block::capacity >= protocol::longest_path);
 static_assert(text_block::capacity >= protocol::longest_name);
 static_assert(text_block::capacity >= protocol::longest_passed_reply);
 
+/// What every RCPT touches of a transaction; as below when there is none.
+struct open_recipients {
+    std::uint32_t serial = 0;  ///< of the transaction, drawn at MAIL
+    std::uint32_t queue = no_block;
+    std::uint16_t unresolved = 0;  ///< in the shard's batch
+    std::uint16_t asked = 0;       ///< of the relay, and not answered
+    bool tried = false;            ///< RCPT was said
+};
+
+/// A line that every command touches, and the rest behind it.
 struct alignas(64) client_session {
-    static constexpr std::size_t short_name = 68;
+    static constexpr std::size_t short_name = 61;
 
     std::uint32_t serial = 0;  ///< of the connection
     session_state state = session_state::closed;
-    std::uint8_t name_size = 0;
     bool extended : 1 = false;      ///< EHLO, not HELO
     bool stalled : 1 = false;       ///< octets were left that wait for something else than more octets
     bool partial_line : 1 = false;  ///< half a command line is there; `due` counts from its beginning
@@ -58,16 +67,19 @@ struct alignas(64) client_session {
     bool normalise : 1 = false;     ///< bare line ends of this source are mended
     bool relay_behind : 1 = false;  ///< content waits for the relay's credit
     std::uint16_t errors = 0;       ///< of protocol
-    std::uint16_t listener = 0;
-    std::uint32_t discarded = 0;  ///< octets of bad command lines
     std::uint32_t transaction = no_block;
-    std::uint32_t long_name = no_block;   ///< text: a name of over `short_name` octets
     std::uint32_t held_reply = no_block;  ///< text: a reply that found no room
+    open_recipients recipients;
     shard::instant opened{};
     shard::instant due = shard::never;    ///< when this state has lasted too long
     shard::instant armed = shard::never;  ///< the transport's deadline, at or before `due`
+    std::uint32_t discarded = 0;          ///< octets of bad command lines
+    std::uint32_t long_name = no_block;   ///< text: a name of over `short_name` octets
+    std::uint16_t listener = 0;
+    std::uint8_t name_size = 0;
     std::array<char, short_name> name{};  ///< as EHLO or HELO gave it
 };
+static_assert(offsetof(client_session, listener) == 64);
 static_assert(sizeof(client_session) <= 128, "with 64 octets of a transport's own an idle connection stays within 192");
 
 enum class recipient_state : std::uint8_t {
@@ -117,15 +129,10 @@ enum class relay_state : std::uint8_t { none, open, broken_off };
 struct alignas(64) transaction {
     static constexpr std::size_t short_path = 128;
 
-    std::uint32_t serial = 0;        ///< of this transaction, drawn at MAIL
     std::uint32_t relay_serial = 0;  ///< of its transaction at the relay
     std::uint32_t route = 0;
-    std::uint32_t queue = no_block;
-    std::uint32_t unresolved = 0;        ///< recipients in the shard's batch
-    std::uint32_t attempts = 0;          ///< RCPT commands
-    std::uint32_t accepted = 0;          ///< by the mail server
-    std::uint32_t asked = 0;             ///< of the relay, and not answered
-    std::uint32_t unlisted = 0;          ///< of those two
+    std::uint32_t accepted = 0;          ///< recipients, by the mail server
+    std::uint32_t unlisted = 0;          ///< of those and the ones asked about
     std::uint32_t long_path = no_block;  ///< text: a reverse path of over `short_path` octets
     std::uint32_t last_word = no_block;  ///< text: the reply that ended the relay's transaction
     relay_state relay = relay_state::none;
@@ -140,8 +147,6 @@ struct alignas(64) transaction {
     std::uint64_t swallowed = 0;     ///< octets since the refusal
     std::uint64_t progress = 0;      ///< octets since `due` was set last
     std::array<char, short_path> path{};
-
-    std::uint32_t live() const noexcept { return accepted + asked; }
 };
 static_assert(sizeof(transaction) <= 256);
 

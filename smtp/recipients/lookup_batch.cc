@@ -107,10 +107,15 @@ struct lookup_batch::state {
         check_of[queries] = static_cast<std::uint16_t>(domain & domain_check_mask);
         ++queries;
         if (pending.full()) {
-            const std::size_t before = hashed;
-            hash_pending();
-            ask_for_lines(before);
+            take_group();
         }
+    }
+
+    /// Out of line, for it comes once in eight times.
+    [[gnu::noinline]] void take_group() noexcept {
+        const std::size_t before = hashed;
+        hash_pending();
+        ask_for_lines(before);
     }
 
     /// Asks for `local@NAME` with the settings' name.
@@ -123,10 +128,16 @@ struct lookup_batch::state {
     }
 
     /// Most recipients of a turn are of one domain: its entry is at hand. Others wait for company, but for the first.
-    void find_domain(const asked_address& address) noexcept {
+    [[gnu::always_inline]] void find_domain(const asked_address& address) noexcept {
         if (last_entry != nullptr && last_entry->own->name == address.domain()) {
             ask_forms(address, *last_entry);
-        } else if (last_entry == nullptr) {
+        } else {
+            find_other_domain(address);
+        }
+    }
+
+    [[gnu::noinline]] void find_other_domain(const asked_address& address) noexcept {
+        if (last_entry == nullptr) {
             settle(address, in->domains->find(address.domain()));
         } else {
             waiting.add(address, *in->domains);
@@ -150,7 +161,7 @@ struct lookup_batch::state {
     }
 
     /// Asks for every form under which an address of a served domain may be listed.
-    void ask_forms(const asked_address& address, const domain_index::entry& served) noexcept {
+    [[gnu::always_inline]] void ask_forms(const asked_address& address, const domain_index::entry& served) noexcept {
         const domain_settings& settings = *served.settings;
         verdict& v = answers[address.lookup].verdict;
         v.domain = &settings;
@@ -168,9 +179,13 @@ struct lookup_batch::state {
         } else {
             ask_joined(address.local(), settings, address.lookup);
         }
-        if (!address.may_be_tagged && settings.subaddress_delimiter == '+') {
-            return;  // nearly all
+        if (address.may_be_tagged || settings.subaddress_delimiter != '+') {
+            ask_other_forms(address, settings);
         }
+    }
+
+    /// Out of line, for nearly all have none.
+    [[gnu::noinline]] void ask_other_forms(const asked_address& address, const domain_settings& settings) noexcept {
         local_forms forms;
         other_forms(address.local(), settings, forms);
         for (std::size_t i = 0; i < forms.count; ++i) {

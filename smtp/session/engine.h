@@ -124,7 +124,7 @@ private:
     step recipient(work& w, std::string_view path);
     step postmaster(work& w, std::string_view path);
     step refuse_recipient(work& w, protocol::reply with);
-    void look_up(work& w, std::string_view path, std::uint32_t transaction, std::uint32_t number);
+    inline void look_up(work& w, std::string_view path, std::uint32_t transaction, std::uint32_t number);
     void resolve();
     void decided(work& w, std::uint32_t number, std::string_view path, const recipients::verdict& verdict);
     void pass_on(work& w, pending_recipient& p, std::string_view path, const recipients::verdict& verdict);

@@ -154,6 +154,23 @@ engine::step engine::refuse_recipient(work& w, reply with) {
     return step::taken;
 }
 
+inline void engine::look_up(work& w, std::string_view path, std::uint32_t transaction, std::uint32_t number) {
+    if (_batch.full()) {
+        w.commit();  // this connection may be among those that are answered
+        resolve();
+    }
+    const std::size_t cookie = _batch.size();
+    if (cookie == 0) {
+        _paths_used = 0;
+    }
+    char* const kept = _paths.get() + _paths_used;
+    std::memcpy(kept, path.data(), path.size());
+    _paths_used += path.size();
+    _lookups[cookie] = {
+        .connection = w.connection(), .transaction = transaction, .number = number, .path = {kept, path.size()}};
+    _batch.add(*_snapshot, _address, cookie);
+}
+
 /// Precondition: `has_place`.
 engine::step engine::recipient(work& w, std::string_view path) {
     open_recipients& r = w.session().recipients;
@@ -188,23 +205,6 @@ engine::step engine::postmaster(work& w, std::string_view path) {
     decided(w, _queues[r.queue].push(), path, postmaster_verdict(*_snapshot, _context.settings));
     answer(w);
     return step::taken;
-}
-
-void engine::look_up(work& w, std::string_view path, std::uint32_t transaction, std::uint32_t number) {
-    if (_batch.full()) {
-        w.commit();  // this connection may be among those that are answered
-        resolve();
-    }
-    const std::size_t cookie = _batch.size();
-    if (cookie == 0) {
-        _paths_used = 0;
-    }
-    char* const kept = _paths.get() + _paths_used;
-    std::memcpy(kept, path.data(), path.size());
-    _paths_used += path.size();
-    _lookups[cookie] = {
-        .connection = w.connection(), .transaction = transaction, .number = number, .path = {kept, path.size()}};
-    _batch.add(*_snapshot, _address, cookie);
 }
 
 void engine::resolve() {

@@ -62,7 +62,9 @@ TEST(settings, letters_beyond_ascii_stand_in_quotes_and_are_an_error_elsewhere) 
         const std::string name = letter;
         settings_file bare("d" + name + " = 1\n", "x.toml");
         EXPECT_THAT(bare.finish(), ElementsAre(::testing::StartsWith("x.toml:1: this is not TOML: ")));
-        settings_file quoted("name = \"\"\"\\\n  " + name + "\"\"\" # " + name + "\n", "x.toml");
+        std::string text = "name = \"\"\"\\\n  ";
+        text.append(name).append("\"\"\" # ").append(name).append("\n");
+        settings_file quoted(text, "x.toml");
         std::string value;
         quoted.root().text("name", value);
         EXPECT_THAT(quoted.finish(), IsEmpty());

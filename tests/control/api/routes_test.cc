@@ -41,7 +41,7 @@ std::map<std::string, operation> described() {
         } else if (line.starts_with("    ") && line[4] != ' ') {
             std::string verb = line.substr(4, line.find(':') - 4);
             std::transform(verb.begin(), verb.end(), verb.begin(), [](unsigned char c) { return std::toupper(c); });
-            current = verb == "PARAMETERS" ? nullptr : &out[verb + " " + path];
+            current = verb == "PARAMETERS" ? nullptr : &out[verb.append(" ").append(path)];
         } else if (current != nullptr && line.starts_with("      x-role: ")) {
             current->role = line.substr(14);
         } else if (current != nullptr && line.starts_with("      x-scope: ")) {

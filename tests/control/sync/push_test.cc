@@ -38,7 +38,7 @@ protected:
     }
     /// A file of these lines, with the end line unless it was cut off.
     std::string file(const std::vector<std::string>& lines) {
-        const std::string path = _folder.path() + "/upload-" + std::to_string(++_files);
+        std::string path = _folder.path() + "/upload-" + std::to_string(++_files);
         std::ofstream out(path);
         for (const std::string& each : lines) {
             out << each;

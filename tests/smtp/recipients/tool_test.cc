@@ -14,7 +14,7 @@ using testing::temporary_folder;
 
 class table_tool : public ::testing::Test {
 protected:
-    int run_with(std::vector<std::string> arguments, const std::string& input = "") {
+    int run_with(const std::vector<std::string>& arguments, const std::string& input = "") {
         std::istringstream in(input);
         std::ostringstream out_stream;
         std::ostringstream err_stream;
@@ -112,11 +112,12 @@ TEST_F(table_tool, shows_the_first_bad_lines_only) {
 }
 
 TEST_F(table_tool, serves_the_named_domains_only) {
-    const std::string base = build("alice@example.com\nbob@alias.example\n",
-                                   {"--domain",
-                                    "Example.com=defer,mail.example.com:2525,[2001:db8::1]:25,prvs,srs,hold,no-abuse,"
-                                    "delimiter:-,grace-defers,trust:10.0.0.0/8,trust:2001:db8::/32",
-                                    "--domain", "alias.example=alias:example.com", "--generation", "12"});
+    const std::string domain =
+        "Example.com=defer,mail.example.com:2525,[2001:db8::1]:25,prvs,srs,hold,no-abuse,"
+        "delimiter:-,grace-defers,trust:10.0.0.0/8,trust:2001:db8::/32";
+    const std::string base =
+        build("alice@example.com\nbob@alias.example\n",
+              {"--domain", domain, "--domain", "alias.example=alias:example.com", "--generation", "12"});
     EXPECT_EQ(run_with({"lookup", base, "alice-x@alias.example", "bob@example.com"}), good);
     EXPECT_EQ(run_with({"inspect", base, "--json"}), good);
     for (const char* part :

@@ -18,39 +18,7 @@ namespace postern::net {
 /// and any number of words that stands in the order of the wire is added in one go.
 class checksum_sum {
 public:
-    checksum_sum& add(octets some) noexcept {
-        // Eight octets at a time, in the machine's own order: a one's complement sum is the same in either, but for the
-        // order of its octets.
-        static_assert(std::endian::native == std::endian::little);
-        const std::uint8_t* const at = some.data();
-        std::uint64_t sum = 0;
-        const auto take = [&](std::uint64_t word) { sum = plus(sum, word); };
-        const auto word = [at](std::size_t offset) {
-            std::uint64_t value = 0;
-            std::memcpy(&value, at + offset, sizeof value);
-            return value;
-        };
-        std::size_t done = 0;
-        for (; done + 32 <= some.size(); done += 32) {
-            take(word(done));
-            take(word(done + 8));
-            take(word(done + 16));
-            take(word(done + 24));
-        }
-        for (; done + 8 <= some.size(); done += 8) {
-            take(word(done));
-        }
-        if (const std::size_t left = some.size() - done; left != 0) {
-            if (done != 0) {
-                take(word(some.size() - 8) >> 8 * (8 - left));  // less those that were added before
-            } else {
-                std::uint64_t value = 0;
-                std::memcpy(&value, at, left);
-                take(value);
-            }
-        }
-        return add64(__builtin_bswap64(sum));
-    }
+    checksum_sum& add(octets some) noexcept { return add64(sum_of(some)); }
     checksum_sum& add16(std::uint16_t value) noexcept { return add64(value); }
     /// The two words of a number that stands in the order of the wire.
     checksum_sum& add32(std::uint32_t value) noexcept { return add64(value); }
@@ -74,11 +42,15 @@ public:
             return word;
         };
         std::size_t done = 0;
-        for (; done + 8 <= size; done += 8) {
+        for (; done + 16 <= size; done += 16) {
+            take(copy(done));
+            take(copy(done + 8));
+        }
+        if ((size & 8U) != 0) {
             take(copy(done));
         }
-        if (done != size) {
-            take(copy(size - 8) >> 8 * (8 - (size - done)));  // less those that were added before
+        if (const std::size_t left = size & 7U; left != 0) {
+            take(copy(size - 8) >> 8 * (8 - left));  // less those that were added before
         }
         return add64(__builtin_bswap64(sum));
     }
@@ -100,13 +72,64 @@ public:
     }
 
 private:
+    /// What `add64` adds for them.
+    static std::uint64_t sum_of(octets some) noexcept {
+        // Eight octets at a time, in the machine's own order: a one's complement sum is the same in either, but for the
+        // order of its octets.
+        static_assert(std::endian::native == std::endian::little);
+        const std::uint8_t* at = some.data();
+        const std::uint8_t* const end = at + some.size();
+        std::uint64_t sum = 0;
+        const auto take = [&](std::uint64_t word) { sum = plus(sum, word); };
+        const auto word = [](const std::uint8_t* from) {
+            std::uint64_t value = 0;
+            std::memcpy(&value, from, sizeof value);
+            return value;
+        };
+        for (; end - at >= 32; at += 32) {
+            take(word(at));
+            take(word(at + 8));
+            take(word(at + 16));
+            take(word(at + 24));
+        }
+        if ((some.size() & 16U) != 0) {
+            take(word(at));
+            take(word(at + 8));
+            at += 16;
+        }
+        if ((some.size() & 8U) != 0) {
+            take(word(at));
+            at += 8;
+        }
+        if (const std::size_t left = some.size() & 7U; left != 0) {
+            if (some.size() > 8) {
+                take(word(end - 8) >> 8 * (8 - left));  // less those that were added before
+            } else {
+                std::uint64_t value = 0;
+                std::memcpy(&value, at, left);
+                take(value);
+            }
+        }
+        return __builtin_bswap64(sum);
+    }
+    /// By the carry itself, which compilers add as it is; a comparison for it costs registers in a row of sums.
     static std::uint64_t plus(std::uint64_t a, std::uint64_t b) noexcept {
-        const std::uint64_t sum = a + b;
-        return sum + (sum < b ? 1 : 0);
+        std::uint64_t sum = 0;
+        const bool carry = __builtin_add_overflow(a, b, &sum);
+        return sum + (carry ? 1 : 0);
     }
 
     std::uint64_t _sum = 0;
 };
+
+/// Whether the checksum of these 20 octets is right: a sum of all ones, in either order of octets (RFC 1071 2).
+inline bool is_whole_ipv4_header(const std::uint8_t* at) noexcept {
+    std::array<std::uint64_t, 2> words{};
+    std::uint32_t last = 0;
+    std::memcpy(words.data(), at, sizeof words);
+    std::memcpy(&last, at + sizeof words, sizeof last);
+    return checksum_sum().add64(words[0]).add64(words[1]).add32(last).complement() == 0;
+}
 
 inline std::uint16_t checksum(octets some) noexcept {
     return checksum_sum().add(some).complement();

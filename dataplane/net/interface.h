@@ -10,6 +10,7 @@
 // one for `segments` alone, which follows it: it announces, asks and answers nothing.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -107,6 +108,25 @@ public:
     };
     /// Recognises it by a few comparisons and counts it. False: it may be one all the same, and `input` is to look.
     bool usual(octets frame, checked header, usual_packet& out) noexcept;
+    /// For who recognises such a frame by its whole form (port/plain_frame.h), of IPv4 without a tag: whether it comes
+    /// from a host that is not here, to an address that is and may be used; addresses as they lie in memory.
+    bool from_stranger_to_us(std::uint32_t from, std::uint32_t to) const noexcept {
+        bool ours = false;
+        for (const ipv4_address& own : _ipv4) {
+            if (own.octets == from) {
+                return false;
+            }
+            ours |= own.octets == to && own.usable;
+        }
+        static_assert(std::endian::native == std::endian::little);
+        const std::uint32_t first = from & 0xffU;
+        return ours && (first & 0xf0U) != 0xe0 && first != 127 && from != UINT32_MAX && from != 0;
+    }
+    /// And counts them.
+    void count_segments(std::size_t n) noexcept {
+        _counts.frames.add(n);
+        _counts.segments.add(n);
+    }
     /// Takes a frame. `header`: whether the NIC has verified the IPv4 header's checksum.
     verdict input(octets frame, shard::instant now, checked header = checked::no);
 
@@ -162,7 +182,6 @@ private:
 
     address* find(const ip_address& ip) noexcept;
     bool from_stranger_to_us(const ip_address& from, const ip_address& to) const noexcept;
-    bool from_stranger_to_us(std::uint32_t from, std::uint32_t to) const noexcept;
     void list_ipv4();
     bool is_for_us(const ip_address& to) const noexcept;
     bool in_our_networks(const ip_address& ip) const noexcept;

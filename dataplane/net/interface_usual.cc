@@ -1,6 +1,4 @@
 // The short ways of the interface: in for the frames that nearly all are, out for replies to them.
-#include <array>
-#include <bit>
 #include <cstring>
 
 #include "dataplane/net/checksum.h"
@@ -16,15 +14,6 @@ constexpr std::uint16_t fragment_bits = 0x3fff;  // more fragments, offset
 void put_link(std::uint8_t* at, std::uint64_t link) noexcept {
     write16(at, static_cast<std::uint16_t>(link >> 32U));
     write32(at + 2, static_cast<std::uint32_t>(link));
-}
-/// Whether the checksum of these 20 octets is right: a sum of all ones, in either order of octets (RFC 1071 2).
-bool is_whole_header(const std::uint8_t* at) noexcept {
-    std::array<std::uint64_t, 2> words{};
-    std::uint32_t last = 0;
-    std::memcpy(words.data(), at, sizeof words);
-    std::memcpy(&last, at + sizeof words, sizeof last);
-    static_assert(sizeof words + sizeof last == ipv4_header);
-    return checksum_sum().add64(words[0]).add64(words[1]).add32(last).complement() == 0;
 }
 ip_address mapped(const std::uint8_t* at) noexcept {
     ip_address out = unspecified_ipv4;
@@ -44,20 +33,6 @@ bool interface::from_stranger_to_us(const ip_address& from, const ip_address& to
         ours |= same(a.own.ip, to) && a.state == state::preferred;
     }
     return ours && is_host(from);
-}
-
-/// The same of IPv4 addresses, as they lie in memory.
-bool interface::from_stranger_to_us(std::uint32_t from, std::uint32_t to) const noexcept {
-    bool ours = false;
-    for (const ipv4_address& own : _ipv4) {
-        if (own.octets == from) {
-            return false;
-        }
-        ours |= own.octets == to && own.usable;
-    }
-    static_assert(std::endian::native == std::endian::little);
-    const std::uint32_t first = from & 0xffU;
-    return ours && (first & 0xf0U) != 0xe0 && first != 127 && from != UINT32_MAX && from != 0;
 }
 
 bool interface::usual_packet::segment_is_whole() const noexcept {
@@ -90,7 +65,7 @@ bool interface::usual(octets frame, checked header, usual_packet& out) noexcept 
             std::memcpy(&to, ip + 16, sizeof to);
             if (ip[0] != 0x45 || whole < ipv4_header || whole > packet.size() ||
                 (read16(ip + 6) & fragment_bits) != 0 || ip[9] != protocol::tcp || !from_stranger_to_us(from, to) ||
-                (header == checked::no && !is_whole_header(ip))) {
+                (header == checked::no && !is_whole_ipv4_header(ip))) {
                 return false;
             }
             out.ipv4 = true;
@@ -120,8 +95,7 @@ bool interface::usual(octets frame, checked header, usual_packet& out) noexcept 
             return false;
     }
     out.link = read48(at + 6);
-    _counts.frames.add();
-    _counts.segments.add();
+    count_segments(1);
     return true;
 }
 

@@ -1,6 +1,7 @@
 // Numbers in the order of the wire (big endian), and a writer that can't run over its end.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -27,6 +28,11 @@ constexpr void write16(std::uint8_t* at, std::uint16_t value) noexcept {
 constexpr void write32(std::uint8_t* at, std::uint32_t value) noexcept {
     write16(at, static_cast<std::uint16_t>(value >> 16U));
     write16(at + 2, static_cast<std::uint16_t>(value));
+}
+inline void write64(std::uint8_t* at, std::uint64_t value) noexcept {
+    static_assert(std::endian::native == std::endian::little);
+    value = __builtin_bswap64(value);
+    std::memcpy(at, &value, sizeof value);
 }
 
 /// Puts octets one behind the other. What does not fit is left out, and `size` then is 0.

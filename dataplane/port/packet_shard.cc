@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dataplane/port/plain_frame.h"
 #include "dataplane/tcp/header.h"
 
 namespace postern::port {
@@ -70,12 +71,19 @@ std::span<const tcp::segment> packet_shard::receive(shard::instant now) {
     for (std::size_t i = 0; i < std::min(ahead, frames.size()); ++i) {
         ask_for(frames[i]);
     }
+    std::size_t plain = 0;
     for (std::size_t i = 0; i < frames.size(); ++i) {
         if (i + ahead < frames.size()) {
             ask_for(frames[i + ahead]);
         }
-        take_frame(frames[i], now);
+        if (_tied.kernel == nullptr && plain_frame::read(frames[i], _interface, _segments[_segment_count])) {
+            ++_segment_count;
+            ++plain;
+        } else {
+            take_frame(frames[i], now);
+        }
     }
+    _interface.count_segments(plain);
     _received_anything |= !frames.empty();
     if (_wakes_kernel) {
         _tied.kernel->wake();
@@ -91,6 +99,7 @@ std::span<const tcp::segment> packet_shard::receive(shard::instant now) {
     return {_segments.data(), _segment_count};
 }
 
+/// A frame that is not plain, or perhaps the kernel's.
 void packet_shard::take_frame(const received_frame& frame, shard::instant now) {
     const net::checked header = frame.ip_checked ? net::checked::yes : net::checked::no;
     net::interface::usual_packet usual;

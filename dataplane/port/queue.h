@@ -105,22 +105,25 @@ public:
     /// At most `burst_size` frames a turn.
     void add(rte_mbuf* frame) noexcept { _held[_held_count++] = frame; }
     std::span<const received_frame> frames() noexcept {
-        for (; _described < _held_count; ++_described) {
-            const rte_mbuf* const m = _held[_described];
-            received_frame& f = _frames[_frame_count];
+        std::uint16_t count = _frame_count;
+        for (std::uint16_t slot = _described; slot < _held_count; ++slot) {
+            const rte_mbuf* const m = _held[slot];
+            received_frame& f = _frames[count];
             f.octets = {rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len};
             if (m->nb_segs != 1) {
-                f.octets = join(*m, _described);
+                f.octets = join(*m, slot);
                 if (f.octets.empty()) {
                     continue;
                 }
             }
-            f.slot = _described;
+            f.slot = slot;
             // GOOD is a bit of NONE as well: the checksum isn't filled in, but the NIC answers for the octets.
             f.ip_checked = (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_GOOD) != 0;
             f.segment_checked = (m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_GOOD) != 0;
-            ++_frame_count;
+            ++count;
         }
+        _described = _held_count;
+        _frame_count = count;
         return {_frames.data(), _frame_count};
     }
     const rte_mbuf& buffer(const received_frame& f) const noexcept { return *_held[f.slot]; }
@@ -167,28 +170,19 @@ public:
                 static_cast<std::size_t>(m->buf_len - RTE_PKTMBUF_HEADROOM)};
     }
 
-    /// The first `size` octets of the room are a frame. `layers`: for the NIC's checksums, if it fills them in.
-    void put(std::size_t size, const frame_layers* layers = nullptr) noexcept {
-        rte_mbuf* const m = _fresh[_fresh_at++];
-        // A buffer in its pool is one segment that nobody refers to; the rest of what the driver reads is set here.
-        m->data_off = RTE_PKTMBUF_HEADROOM;
-        m->ol_flags = 0;
-        m->data_len = static_cast<std::uint16_t>(size);
-        m->pkt_len = static_cast<std::uint32_t>(size);
-        if (layers != nullptr && _at.tx_checksums) {
-            m->l2_len = layers->link & 0x7fU;
-            m->l3_len = layers->network & 0x1ffU;
-            m->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM |
-                           (layers->ipv4 ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM : RTE_MBUF_F_TX_IPV6);
-        }
-        _waiting[_waiting_count++] = m;
-        if (_waiting_count == _waiting.size()) {
-            flush();
-        }
+    /// The first `size` octets of the room are a frame.
+    void put(std::size_t size) noexcept { put_as(size, 0); }
+    /// The same, and the NIC, which `fills_checksums`, is told where.
+    void put(std::size_t size, const frame_layers& layers) noexcept {
+        rte_mbuf* const m = _fresh[_fresh_at];
+        m->l2_len = layers.link & 0x7fU;
+        m->l3_len = layers.network & 0x1ffU;
+        put_as(size, RTE_MBUF_F_TX_TCP_CKSUM |
+                         (layers.ipv4 ? RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM : RTE_MBUF_F_TX_IPV6));
     }
 
     /// Sends what was put. What the driver does not take is dropped and counted: TCP sends it again.
-    void flush() noexcept {
+    [[gnu::noinline]] void flush() noexcept {  // once in many frames: `put` is short without it
         if (_watcher != nullptr) {
             show(_waiting.data(), _waiting_count);
         }
@@ -245,6 +239,18 @@ private:
         const auto* const room = reinterpret_cast<const std::uint8_t*>(m + 1) + RTE_PKTMBUF_HEADROOM;
         __builtin_prefetch(room, 1);
         __builtin_prefetch(room + 64, 1);
+    }
+    void put_as(std::size_t size, std::uint64_t flags) noexcept {
+        rte_mbuf* const m = _fresh[_fresh_at++];
+        // A buffer in its pool is one segment that nobody refers to; the rest of what the driver reads is set here.
+        m->data_off = RTE_PKTMBUF_HEADROOM;
+        m->ol_flags = flags;
+        m->data_len = static_cast<std::uint16_t>(size);
+        m->pkt_len = static_cast<std::uint32_t>(size);
+        _waiting[_waiting_count++] = m;
+        if (_waiting_count == _waiting.size()) {
+            flush();
+        }
     }
     bool take_fresh() noexcept {
         _fresh_at = 0;

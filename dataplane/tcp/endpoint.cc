@@ -38,7 +38,9 @@ endpoint::endpoint(std::span<const listener> listeners, shard::connection_limits
       _table(_settings.connections),
       _time_wait(_settings.time_wait, _settings.time_wait_time),
       _resets(keys.cookie, _settings.resets_per_second),
-      _connections(_settings.connections) {}
+      _connections(_settings.connections),
+      _unsent(_settings.connections),
+      _flushed(_settings.connections) {}
 
 endpoint::~endpoint() {
     for (std::uint32_t slot = 0; slot < _slots; ++slot) {
@@ -64,21 +66,6 @@ void endpoint::prepare(std::span<const segment> burst, std::uint64_t* keys) cons
     hashes_of(_keys.table, burst, keys);
 }
 
-std::uint32_t endpoint::prefetch(std::uint64_t key) const noexcept {
-    const std::uint32_t slot = _table.first(key);
-    if (slot != no_slot) {
-        const auto* const at = reinterpret_cast<const char*>(&_connections[slot]);
-        for (std::size_t line = 0; line < connection_slot::usual_octets; line += 64) {
-            __builtin_prefetch(at + line, 1);
-        }
-    }
-    return slot;
-}
-
-void endpoint::prefetch_behind(std::uint32_t slot) const noexcept {
-    __builtin_prefetch(_connections[slot].c.output, 1);  // the last reply, which an ACK is to come for
-}
-
 std::uint32_t endpoint::find_slot(const shard::endpoint& peer, const shard::endpoint& local,
                                   std::uint64_t key) const noexcept {
     return _table.find(key, [&](std::uint32_t slot) {
@@ -87,11 +74,8 @@ std::uint32_t endpoint::find_slot(const shard::endpoint& peer, const shard::endp
     });
 }
 
-void endpoint::input(const segment& s, std::uint64_t key, std::uint32_t probably) {
-    _counts.segments_in.add();
-    if (probably != no_slot && is_of(probably, s) && usual_segment(at(probably), s)) {
-        return;
-    }
+/// The long way of a segment, which `probably` was tried for.
+void endpoint::input_by_table(const segment& s, std::uint64_t key, std::uint32_t probably) {
     const std::uint32_t slot = find_slot(s.peer, s.local, key);
     if (slot == no_slot) {
         no_connection(s, key);

@@ -32,6 +32,7 @@
 #include "dataplane/tcp/segment.h"
 #include "dataplane/tcp/settings.h"
 #include "dataplane/tcp/slot_array.h"
+#include "dataplane/tcp/slot_list.h"
 #include "dataplane/tcp/time_wait.h"
 
 namespace postern::tcp {
@@ -66,8 +67,27 @@ public:
 
     // The seam, for the session layer. Calls for a connection that is gone do nothing and are counted.
 
-    std::span<char> reserve(shard::connection c, std::size_t n) noexcept;
-    void commit(shard::connection c, std::size_t n) noexcept;
+    std::span<char> reserve(shard::connection c, std::size_t n) noexcept {
+        std::uint32_t slot = 0;
+        if (!find_counted(c, slot) || n > max_reserve || _connections[slot].h.is(mark::broken)) {
+            return {};
+        }
+        const conn k = at(slot);
+        k.c.waits_for = 0;
+        return k.c.output_last != nullptr && k.c.output_last->tail().size() >= n ? k.c.output_last->tail()
+                                                                                 : reserve_block(k, n);
+    }
+    void commit(shard::connection c, std::size_t n) noexcept {
+        std::uint32_t slot = 0;
+        if (!find_counted(c, slot)) {
+            return;
+        }
+        const conn k = at(slot);
+        if (block* const last = k.c.output_last; last != nullptr) {
+            last->end += static_cast<std::uint32_t>(std::min(n, last->tail().size()));
+            mark_unsent(k);
+        }
+    }
     void want_read(shard::connection c, bool yes) noexcept;
     void set_deadline(shard::connection c, shard::instant when) noexcept;
     void finish(shard::connection c) noexcept;
@@ -87,18 +107,41 @@ public:
     void prefetch_entry(std::uint64_t key) const noexcept { _table.prefetch(key); }
     /// Second stage: prefetches the connection.
     /// The slot that is probably meant, or `connection_table::none`.
-    std::uint32_t prefetch(std::uint64_t key) const noexcept;
-    /// Third stage: what the connection refers to.
-    void prefetch_behind(std::uint32_t slot) const noexcept;
+    std::uint32_t prefetch(std::uint64_t key) const noexcept {
+        const std::uint32_t slot = _table.first(key);
+        if (slot != no_slot) {
+            const auto* const at = reinterpret_cast<const char*>(&_connections[slot]);
+            for (std::size_t line = 0; line < connection_slot::usual_octets; line += 64) {
+                __builtin_prefetch(at + line, 1);
+            }
+        }
+        return slot;
+    }
+    /// Third stage: what the connection refers to. Inline: to GCC a call of a function that only prefetches does
+    /// nothing.
+    [[gnu::always_inline]] void prefetch_behind(std::uint32_t slot) const noexcept {
+        __builtin_prefetch(_connections[slot].c.output, 1);  // the last reply, which an ACK is to come for
+    }
     /// One segment; `probably` is what `prefetch` said. `next` must be asked until `none` before the next one.
     void input(const segment& s, std::uint64_t key, std::uint32_t probably);
     void input(const segment& s);
     void path_mtu(const path_report& r) noexcept;
     /// All segments of the turn were put in: connections that opened with them may be greeted.
     void input_done();
+    /// The connection whose octets lie in the segment that was just put in, if they are to be offered: the first of
+    /// what `next` names, for who looks at it first. `offered` and `consumed` as with the step `readable`.
+    bool next_direct(shard::connection& out) noexcept {
+        if (_direct_slot == no_slot) {
+            return false;
+        }
+        out = at(std::exchange(_direct_slot, no_slot)).id();
+        return true;
+    }
+    /// Whether `next` names more than that.
+    bool batched() const noexcept { return !_batch.empty(); }
     step next() {
-        if (_direct_slot != no_slot) {
-            return {callback::readable, at(std::exchange(_direct_slot, no_slot)).id()};
+        if (shard::connection c; next_direct(c)) {
+            return {callback::readable, c};
         }
         return _batch.empty() ? step{} : next_of_batch();
     }
@@ -145,8 +188,9 @@ private:
     };
     static constexpr std::uint32_t no_slot = connection_table::none;
 
-    // endpoint.cc: slots and their end.
+    // endpoint.cc: the long way in; slots and their end.
     conn at(std::uint32_t slot) noexcept { return {_connections[slot].h, _connections[slot].c}; }
+    void input_by_table(const segment& s, std::uint64_t key, std::uint32_t probably);
     bool take_slot(std::uint32_t& slot) noexcept;
     void release(conn k) noexcept;
     void break_off(conn k) noexcept;
@@ -181,6 +225,7 @@ private:
         _counts.stale_calls.add();
         return false;
     }
+    std::span<char> reserve_block(conn k, std::size_t n) noexcept;
     bool has_room(conn k, std::size_t n) const noexcept;
     void wait_for_room(conn k) noexcept;
 
@@ -264,7 +309,7 @@ private:
     void mark_unsent(conn k) {
         if (!k.h.is(mark::in_unsent)) {
             k.h.set(mark::in_unsent);
-            _unsent.push_back(k.c.slot);
+            _unsent.push(k.c.slot);
         }
     }
     void flush(conn k) noexcept;
@@ -322,8 +367,8 @@ private:
     std::vector<std::uint32_t> _fresh;    ///< slots to open when the turn's segments are in
     std::vector<std::uint32_t> _batch;    ///< slots to serve now, from _batch_at on
     std::vector<std::uint32_t> _ready;    ///< slots to serve in the next turn
-    std::vector<std::uint32_t> _unsent;   ///< slots to flush at the end of the turn
-    std::vector<std::uint32_t> _flushed;  ///< of end_turn
+    slot_list _unsent;                    ///< slots to flush at the end of the turn
+    slot_list _flushed;                   ///< of end_turn
     std::vector<std::uint32_t> _starved;  ///< slots whose reserve found no block in the pool
     std::size_t _batch_at = 0;
 

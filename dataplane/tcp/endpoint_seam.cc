@@ -27,15 +27,10 @@ bool endpoint::has_room(conn k, std::size_t n) const noexcept {
     return k.c.output_room + room <= _settings.output_limit && _pool.can_lend(room);
 }
 
-std::span<char> endpoint::reserve(shard::connection id, std::size_t n) noexcept {
-    std::uint32_t slot = 0;
-    if (!find_counted(id, slot) || n > max_reserve || _connections[slot].h.is(mark::broken)) {
-        return {};
-    }
-    const conn k = at(slot);
-    k.c.waits_for = 0;
-    if (k.c.output_last != nullptr && k.c.output_last->tail().size() >= n) {
-        return k.c.output_last->tail();
+/// A block behind those that the connection has, the last of which has no such room.
+std::span<char> endpoint::reserve_block(conn k, std::size_t n) noexcept {
+    if (k.c.output != nullptr && k.c.output == k.c.output_last && k.c.output->size() == 0) {
+        give_back_output(k);  // as if there were none: it would stand in front of the reply
     }
     const std::size_t room = room_to_borrow(k.c.output_room, n);
     block* const b = k.c.output_room + room > _settings.output_limit ? nullptr
@@ -51,18 +46,6 @@ std::span<char> endpoint::reserve(shard::connection id, std::size_t n) noexcept 
     k.c.output_room += b->room;
     mark_unsent(k);
     return b->tail();
-}
-
-void endpoint::commit(shard::connection id, std::size_t n) noexcept {
-    std::uint32_t slot = 0;
-    if (!find_counted(id, slot)) {
-        return;
-    }
-    const conn k = at(slot);
-    if (k.c.output_last != nullptr) {
-        k.c.output_last->end += static_cast<std::uint32_t>(std::min(n, k.c.output_last->tail().size()));
-        mark_unsent(k);
-    }
 }
 
 /// A connection whose own limit is not the reason waits for blocks that other connections give back.

@@ -20,6 +20,14 @@ constexpr std::uint32_t unusual_out =
 
 }  // namespace
 
+/// With the short way in it: nearly every segment is done here, without another call.
+[[gnu::flatten]] void endpoint::input(const segment& s, std::uint64_t key, std::uint32_t probably) {
+    _counts.segments_in.add();
+    if (probably == no_slot || !is_of(probably, s) || !usual_segment(at(probably), s)) {
+        input_by_table(s, key, probably);
+    }
+}
+
 bool endpoint::usual_segment(conn k, const segment& s) noexcept {
     hot_state& h = k.h;
     cold_state& c = k.c;
@@ -28,14 +36,17 @@ bool endpoint::usual_segment(conn k, const segment& s) noexcept {
     const bool plain = h.now == state::established && (s.flags & ~unsigned{flag::psh}) == flag::ack &&
                        s.seq == h.rcv_nxt && octets <= h.window_left() && h.input == nullptr &&
                        (h.marks & (usual_in | unusual_in)) == usual_in;
-    const bool answers = s.ack == h.snd_max && h.snd_nxt == h.snd_max && window != 0 && h.snd_window != 0;
+    const bool answers = plain && s.ack == h.snd_max && h.snd_nxt == h.snd_max && window != 0 && h.snd_window != 0;
     const bool timely =
-        !h.is(mark::timestamps) || (s.options.has_timestamps && seq_ge(s.options.timestamp, h.ts_recent));
+        answers && (!h.is(mark::timestamps) || (s.options.has_timestamps && seq_ge(s.options.timestamp, h.ts_recent)));
+    if (!timely) {
+        return false;
+    }
     const std::uint32_t acked = s.ack - h.snd_una;
     block* const reply = c.output;
     const bool whole = reply == nullptr ? acked == 0 : acked != 0 && reply->next == nullptr && reply->size() == acked;
     const bool tells = octets != 0 || (acked != 0 && c.waits_for == 0);
-    if (!plain || !answers || !timely || !whole || !tells) {
+    if (!whole || !tells) {
         return false;
     }
     c.link = s.link;
@@ -45,9 +56,13 @@ bool endpoint::usual_segment(conn k, const segment& s) noexcept {
     }
     c.unanswered = 0;
     if (reply != nullptr) {
-        c.output = c.output_last = nullptr;
-        c.output_room = 0;
-        _pool.give_back(reply);
+        if (octets != 0 && reply->room == shard::block_pool::slab_room) {
+            reply->begin = reply->end = 0;  // for the next reply; `shrink` takes it if none comes
+        } else {
+            c.output = c.output_last = nullptr;
+            c.output_room = 0;
+            _pool.give_back(reply);
+        }
         measure_by(k, s);
         c.backoff = 0;
         h.snd_una = s.ack;
@@ -64,13 +79,11 @@ bool endpoint::usual_segment(conn k, const segment& s) noexcept {
         return true;
     }
 
-    mark_unsent(k);
+    _unsent.push(c.slot);  // where it is not yet
     h.count_unacked();
-    if (s.has(flag::psh)) {
-        h.set(mark::ack_now);
-    }
-    h.rcv_nxt += octets;
+    h.set(s.has(flag::psh) ? mark::in_unsent | mark::ack_now : mark::in_unsent);
     h.clear(mark::offer_again);
+    h.rcv_nxt += octets;
     _counts.octets_received.add(octets);
     _offered = s.payload;
     _direct_slot = k.c.slot;
@@ -104,8 +117,11 @@ bool endpoint::usual_reply(conn k) noexcept {
         return false;
     }
     const auto octets = static_cast<std::uint32_t>(reply->size());
+    if (octets == 0) {
+        return false;
+    }
     restart_if_idle(k);
-    if (octets == 0 || octets > std::min({room_of_segment(k), h.snd_window, h.cwnd})) {
+    if (octets > std::min({room_of_segment(k), h.snd_window, h.cwnd})) {
         return false;
     }
     const std::uint16_t window = window_to_tell(k);

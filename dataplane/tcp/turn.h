@@ -4,6 +4,7 @@
 //     returns
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <span>
@@ -27,7 +28,8 @@ void take_burst(endpoint& e, Sessions& sessions, std::span<const segment> burst)
     std::array<std::uint64_t, most_in_burst> keys;
     std::array<std::uint32_t, most_in_burst> slots;
     const auto each_from = [&](std::size_t first, auto&& stage) {
-        for (std::size_t i = first; i < burst.size() && i < first + width; ++i) {
+        const std::size_t end = std::min(first + width, burst.size());
+        for (std::size_t i = first; i < end; ++i) {
             stage(i);
         }
     };
@@ -52,7 +54,13 @@ void take_burst(endpoint& e, Sessions& sessions, std::span<const segment> burst)
     };
     const auto take = [&](std::size_t i) {
         e.input(burst[i], keys[i], slots[i]);
-        shard::make_callbacks(e, sessions);
+        // Nearly always the one callback is this, and it takes no loop.
+        if (shard::connection c; e.next_direct(c)) {
+            e.consumed(c, sessions.readable(c, e.offered()));
+        }
+        if (e.batched()) {
+            shard::make_callbacks(e, sessions);
+        }
     };
     e.prepare(burst, keys.data());
     for (std::size_t i = 0; i < burst.size(); ++i) {

@@ -71,12 +71,14 @@ std::span<const tcp::segment> packet_shard::receive(shard::instant now) {
     for (std::size_t i = 0; i < std::min(ahead, frames.size()); ++i) {
         ask_for(frames[i]);
     }
+    // The kernel's twin has its say first, if there is one.
+    const std::uint64_t own = _tied.kernel == nullptr ? _interface.untagged_link() : 0;
     std::size_t plain = 0;
     for (std::size_t i = 0; i < frames.size(); ++i) {
         if (i + ahead < frames.size()) {
             ask_for(frames[i + ahead]);
         }
-        if (_tied.kernel == nullptr && plain_frame::read(frames[i], _interface, _segments[_segment_count])) {
+        if (plain_frame::read(frames[i], own, _interface, _segments[_segment_count])) {
             ++_segment_count;
             ++plain;
         } else {

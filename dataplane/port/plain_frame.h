@@ -30,15 +30,15 @@ inline net::ip_address mapped(std::uint32_t address) noexcept {
     return std::bit_cast<net::ip_address>(words);
 }
 
-/// Reads the segment of such a frame to an address of ours. False: the frame is none, or something is wrong with it,
+/// Reads the segment of such a frame to an address of ours; `own` is the port's `untagged_link`, asked for once for a
+/// burst, and 0 takes none. False: the frame is none, or something is wrong with it,
 /// and the port is to look (`interface::usual`, `interface::input`). The caller counts it by
 /// `interface::count_segments`. Of `out`, what absent options would say may be what it was before.
-[[gnu::always_inline]] inline bool read(const received_frame& frame, const net::interface& port,
+[[gnu::always_inline]] inline bool read(const received_frame& frame, std::uint64_t own, const net::interface& port,
                                         tcp::segment& out) noexcept {
     constexpr std::uint32_t type_and_version = std::uint32_t{net::ether_type::ipv4} << 16U | net::ipv4_first_word;
     constexpr std::uint32_t but_for_service_class = 0xffffff00;
     constexpr std::uint32_t fragment_and_protocol = 0x3fff00ff;  // more fragments, offset
-    const std::uint64_t own = port.untagged_link();
     const std::size_t size = frame.octets.size();
     if (size < payload_at || own == 0) {
         return false;

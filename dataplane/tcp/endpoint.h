@@ -250,6 +250,7 @@ private:
     // endpoint_usual.cc: the short ways. False: nothing was done, and the long way decides.
     bool usual_segment(conn k, const segment& s) noexcept;
     bool usual_reply(conn k) noexcept;
+    void flush_unsent() noexcept;
     bool usual_consumed(shard::connection c) noexcept;
     void usual_shrink(conn k) noexcept;
 

@@ -22,15 +22,7 @@ std::uint32_t endpoint::queued(conn k) const noexcept {
 }
 
 void endpoint::end_turn() {
-    _flushed.swap(_unsent);  // a flush may put its connection in again, for the next turn
-    for (const std::uint32_t slot : _flushed) {
-        _connections[slot].h.clear(mark::in_unsent);
-        if (_connections[slot].h.now != state::free && !_connections[slot].h.is(mark::broken) &&
-            !usual_reply(at(slot))) {
-            flush(at(slot));
-        }
-    }
-    _flushed.clear();
+    flush_unsent();
     if (!_starved.empty() && _pool.can_lend(shard::block_pool::large_room)) {
         for (const std::uint32_t slot : _starved) {
             _connections[slot].h.clear(mark::in_starved);

@@ -159,6 +159,19 @@ bool endpoint::usual_reply(conn k) noexcept {
     return true;
 }
 
+/// With the short way in it, likewise.
+[[gnu::flatten]] void endpoint::flush_unsent() noexcept {
+    _flushed.swap(_unsent);  // a flush may put its connection in again, for the next turn
+    for (const std::uint32_t slot : _flushed) {
+        const conn k = at(slot);
+        k.h.clear(mark::in_unsent);
+        if (k.h.now != state::free && !k.h.is(mark::broken) && !usual_reply(k)) {
+            flush(k);
+        }
+    }
+    _flushed.clear();
+}
+
 /// The one block of replies becomes a slab, if it is none and the replies fit.
 void endpoint::usual_shrink(conn k) noexcept {
     block* const reply = k.c.output;

@@ -31,9 +31,9 @@ inline net::ip_address mapped(std::uint32_t address) noexcept {
 }
 
 /// Reads the segment of such a frame to an address of ours; `own` is the port's `untagged_link`, asked for once for a
-/// burst, and 0 takes none. False: the frame is none, or something is wrong with it,
-/// and the port is to look (`interface::usual`, `interface::input`). The caller counts it by
-/// `interface::count_segments`. Of `out`, what absent options would say may be what it was before.
+/// burst, and 0 takes none. False: the frame is none, or something is wrong with it, and the port is to look
+/// (`interface::usual`, `interface::input`). The caller counts it by `interface::count_segments`. Of `out`, what absent
+/// options would say may be what it was before.
 [[gnu::always_inline]] inline bool read(const received_frame& frame, std::uint64_t own, const net::interface& port,
                                         tcp::segment& out) noexcept {
     constexpr std::uint32_t type_and_version = std::uint32_t{net::ether_type::ipv4} << 16U | net::ipv4_first_word;

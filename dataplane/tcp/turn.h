@@ -42,14 +42,8 @@ void take_burst(endpoint& e, Sessions& sessions, std::span<const segment> burst)
         }
     };
     const auto ask_behind = [&](std::size_t i) {
-        if (slots[i] == connection_table::none) {
-            return;
-        }
-        e.prefetch_behind(slots[i]);
-        if constexpr (requires { sessions.prefetch_behind(slots[i]); }) {
-            if (!burst[i].payload.empty()) {
-                sessions.prefetch_behind(slots[i]);
-            }
+        if (slots[i] != connection_table::none) {
+            e.prefetch_behind(slots[i]);
         }
     };
     const auto take = [&](std::size_t i) {

@@ -396,5 +396,32 @@ TEST(memory, a_greeted_connection_holds_no_block) {
     EXPECT_EQ(b.tcp.connections(), 1u);
 }
 
+TEST(memory, a_block_whose_reply_a_command_acknowledges_goes_back_if_no_reply_follows) {
+    testing::bench b;
+    testing::client c(b);
+    c.open();
+    std::string reply = "250 ok\r\n";
+    b.layer.on_readable = [&](shard::connection id, std::string_view octets) {
+        if (!reply.empty()) {
+            b.layer.say(id, reply);
+        }
+        return octets.size();
+    };
+    c.send("EHLO x\r\n");
+    c.heed(b.take());
+    reply = std::string(1000, 'x');  // more than that block has room for
+    c.send("HELP\r\n");
+    c.heed(b.take());
+    EXPECT_TRUE(b.tcp.consistent());
+    EXPECT_LE(b.tcp.buffered(), 2048u) << "the longer reply's block alone";
+    reply = "250 ok\r\n";
+    c.send("NOOP\r\n");
+    c.heed(b.take());
+    reply.clear();
+    c.send("DATA\r\n");
+    EXPECT_TRUE(b.tcp.consistent());
+    EXPECT_EQ(b.tcp.buffered(), 0u);
+}
+
 }  // namespace
 }  // namespace postern::tcp

@@ -60,8 +60,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto verdict = port.input(frame.octets, now, frame.ip_checked ? net::checked::yes : net::checked::no);
     tcp::segment whole;
     require(verdict.is == net::interface::verdict::what::segment && verdict.link == plain.link);
-    require(tcp::read_segment(whole, {verdict.packet.from, 0}, {verdict.packet.to, 0}, verdict.packet.payload,
-                              frame.segment_checked ? tcp::checksum_state::good : tcp::checksum_state::verify));
-    require(same(plain, whole));
+    const auto read =
+        tcp::read_segment(whole, {verdict.packet.from, 0}, {verdict.packet.to, 0}, verdict.packet.payload,
+                          frame.segment_checked ? tcp::checksum_state::good : tcp::checksum_state::verify);
+    require(read.has_value() && same(plain, whole));
     return 0;
 }

@@ -72,7 +72,7 @@ public:
     }
 
 private:
-    /// What `add64` adds for them.
+    /// What `add64` adds for them. A function by itself: called, it gives its sum in a register.
     static std::uint64_t sum_of(octets some) noexcept {
         // Eight octets at a time, in the machine's own order: a one's complement sum is the same in either, but for the
         // order of its octets.

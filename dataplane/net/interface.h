@@ -122,7 +122,7 @@ public:
         const std::uint32_t first = from & 0xffU;
         return ours && (first & 0xf0U) != 0xe0 && first != 127 && from != UINT32_MAX && from != 0;
     }
-    /// And counts them.
+    /// Counts those that came that way.
     void count_segments(std::size_t n) noexcept {
         _counts.frames.add(n);
         _counts.segments.add(n);

@@ -15,11 +15,6 @@ void put_link(std::uint8_t* at, std::uint64_t link) noexcept {
     write16(at, static_cast<std::uint16_t>(link >> 32U));
     write32(at + 2, static_cast<std::uint32_t>(link));
 }
-ip_address mapped(const std::uint8_t* at) noexcept {
-    ip_address out = unspecified_ipv4;
-    std::memcpy(out.data() + 12, at, 4);
-    return out;
-}
 
 }  // namespace
 
@@ -69,8 +64,8 @@ bool interface::usual(octets frame, checked header, usual_packet& out) noexcept 
                 return false;
             }
             out.ipv4 = true;
-            out.from = mapped(ip + 12);
-            out.to = mapped(ip + 16);
+            out.from = ipv4(ip + 12);
+            out.to = ipv4(ip + 16);
             out.payload = packet.subspan(ipv4_header, whole - ipv4_header);
             break;
         }

@@ -10,9 +10,6 @@ constexpr std::size_t ipv6_header = 40;
 constexpr std::uint16_t more_fragments = 0x2000;
 constexpr std::uint16_t offset_mask = 0x1fff;
 
-ip_address mapped(const std::uint8_t* at) noexcept {
-    return ipv4(at[0], at[1], at[2], at[3]);
-}
 ip_address address_at(const std::uint8_t* at) noexcept {
     ip_address out;
     std::copy_n(at, out.size(), out.begin());
@@ -109,8 +106,8 @@ tl::expected<ip_packet, drop> read_ipv4(octets packet, checked header) noexcept 
         return tl::unexpected(options.error());
     }
     ip_packet out;
-    out.from = mapped(at + 12);
-    out.to = mapped(at + 16);
+    out.from = ipv4(at + 12);
+    out.to = ipv4(at + 16);
     out.protocol = at[9];
     out.hop_limit = at[8];
     out.whole = packet.first(total);
@@ -180,8 +177,8 @@ tl::expected<quoted_packet, drop> read_quoted(octets quoted) noexcept {
         if ((read16(at + 6) & offset_mask) != 0) {
             return tl::unexpected(drop::bad_icmp);  // a later fragment quotes no ports
         }
-        out.from = mapped(at + 12);
-        out.to = mapped(at + 16);
+        out.from = ipv4(at + 12);
+        out.to = ipv4(at + 16);
         out.protocol = at[9];
         out.size = read16(at + 2);
     } else {

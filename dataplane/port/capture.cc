@@ -14,9 +14,6 @@ namespace {
 constexpr std::size_t ring_frames = 512;  // of each shard: what comes in between two looks of the writer
 constexpr std::chrono::milliseconds look_every{2};
 
-net::ip_address mapped(const std::uint8_t* at) noexcept {
-    return net::ipv4(at[0], at[1], at[2], at[3]);
-}
 net::ip_address whole(const std::uint8_t* at) noexcept {
     net::ip_address out;
     std::memcpy(out.data(), at, out.size());
@@ -35,11 +32,11 @@ bool capture_filter::matches(net::octets frame) const noexcept {
     const std::size_t size = link->payload.size();
     switch (link->type) {
         case net::ether_type::ipv4:
-            return size >= 20 && (in(mapped(at + 12)) || in(mapped(at + 16)));
+            return size >= 20 && (in(net::ipv4(at + 12)) || in(net::ipv4(at + 16)));
         case net::ether_type::ipv6:
             return size >= 40 && (in(whole(at + 8)) || in(whole(at + 24)));
         case net::ether_type::arp:
-            return size >= 28 && (in(mapped(at + 14)) || in(mapped(at + 24)));
+            return size >= 28 && (in(net::ipv4(at + 14)) || in(net::ipv4(at + 24)));
         default:
             return false;
     }

@@ -61,9 +61,9 @@ bool framing::send_reply(const tcp::plain_reply& r) noexcept {
 
     net::checksum_sum ip;
     ip.add64(version_size_fragment).add64(ttl_and_protocol).add64(ends);
-    net::checksum_sum tcp;
-    tcp.add64(ends).add64(net::protocol::tcp + segment_size).add64(ports_seq).add64(ack_flags_window);
-    tcp.add64(timestamps_head).add64(timestamps);
+    net::checksum_sum segment;
+    segment.add64(ends).add64(net::protocol::tcp + segment_size).add64(ports_seq).add64(ack_flags_window);
+    segment.add64(tcp::timestamps_head).add64(timestamps);
 
     std::uint8_t* const at = room.data();
     net::write64(at, r.link << 16U);
@@ -74,8 +74,8 @@ bool framing::send_reply(const tcp::plain_reply& r) noexcept {
     net::write64(at + tcp_at, ports_seq);
     net::write64(at + tcp_at + 8, ack_flags_window);
     net::write64(at + timestamps_at + 4, timestamps);
-    tcp.add_copy(at + payload_at, r.payload.data(), r.payload.size());
-    net::write64(at + tcp_at + 16, std::uint64_t{tcp.complement()} << 48U | timestamps_head);
+    segment.add_copy(at + payload_at, r.payload.data(), r.payload.size());
+    net::write64(at + tcp_at + 16, std::uint64_t{segment.complement()} << 48U | tcp::timestamps_head);
     _queue.put(size);
     return true;
 }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <array>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -12,7 +11,7 @@
 #include "dataplane/net/checksum.h"
 #include "dataplane/net/interface.h"
 #include "dataplane/port/queue.h"
-#include "dataplane/tcp/segment.h"
+#include "dataplane/tcp/header.h"
 
 namespace postern::port::plain_frame {
 
@@ -20,15 +19,7 @@ inline constexpr std::size_t ip_at = 14;
 inline constexpr std::size_t tcp_at = 34;
 inline constexpr std::size_t timestamps_at = 54;
 inline constexpr std::size_t payload_at = 66;
-inline constexpr std::uint32_t timestamps_head = 0x0101080a;
 inline constexpr std::uint8_t header_words = 8;  ///< of TCP: its data offset
-
-/// An IPv4 address as it lies in memory.
-inline net::ip_address mapped(std::uint32_t address) noexcept {
-    auto words = std::bit_cast<std::array<std::uint32_t, 4>>(net::unspecified_ipv4);
-    words[3] = address;
-    return std::bit_cast<net::ip_address>(words);
-}
 
 /// Reads the segment of such a frame to an address of ours; `own` is the port's `untagged_link`, asked for once for a
 /// burst, and 0 takes none. False: the frame is none, or something is wrong with it, and the port is to look
@@ -51,7 +42,7 @@ inline net::ip_address mapped(std::uint32_t address) noexcept {
         (net::read32(at + ip_at - 2) & but_for_service_class) != type_and_version ||
         (net::read32(ip + 6) & fragment_and_protocol) != net::protocol::tcp || packet_size < payload_at - ip_at ||
         packet_size > size - ip_at || tcp[12] >> 4U != header_words ||
-        net::read32(at + timestamps_at) != timestamps_head) {
+        net::read32(at + timestamps_at) != tcp::timestamps_head) {
         return false;
     }
     std::array<std::uint32_t, 2> ends{};  // as they lie in memory
@@ -68,8 +59,8 @@ inline net::ip_address mapped(std::uint32_t address) noexcept {
             return false;
         }
     }
-    out.peer = {mapped(ends[0]), net::read16(tcp)};
-    out.local = {mapped(ends[1]), net::read16(tcp + 2)};
+    out.peer = {net::ipv4(ip + 12), net::read16(tcp)};
+    out.local = {net::ipv4(ip + 16), net::read16(tcp + 2)};
     if (out.peer.port == 0 || out.local.port == 0) {
         return false;
     }

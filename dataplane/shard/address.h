@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace postern::shard {
 
@@ -16,6 +17,12 @@ constexpr ip_address ipv4(std::uint8_t a, std::uint8_t b, std::uint8_t c, std::u
 }
 /// Where the four octets of an IPv4 address begin.
 inline constexpr std::size_t ipv4_at = 12;
+/// Of the four octets at `at`.
+inline ip_address ipv4(const std::uint8_t* at) noexcept {
+    auto words = std::bit_cast<std::array<std::uint32_t, 4>>(ipv4(0, 0, 0, 0));
+    std::memcpy(&words[3], at, sizeof words[3]);
+    return std::bit_cast<ip_address>(words);
+}
 
 constexpr bool same(const ip_address& a, const ip_address& b) noexcept {
     using words = std::array<std::uint64_t, 2>;

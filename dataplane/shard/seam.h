@@ -11,7 +11,9 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
+#include <string_view>
 
 #include "dataplane/shard/address.h"
 
@@ -81,6 +83,18 @@ concept transport = requires(T& t, const T& ct, connection c, std::size_t n, ins
     { ct.now() } -> std::same_as<instant>;
     { T::max_reserve } -> std::convertible_to<std::size_t>;
 };
+
+/// Says a whole text, `reserve` and `commit` in one. False: no room, as `reserve` has it.
+template <class T>
+bool say_now(T& transport, connection c, std::string_view text) {
+    const std::span<char> room = transport.reserve(c, text.size());
+    if (room.empty()) {
+        return false;
+    }
+    std::memcpy(room.data(), text.data(), text.size());
+    transport.commit(c, text.size());
+    return true;
+}
 
 /// What a session layer offers to its transport.
 template <class S>

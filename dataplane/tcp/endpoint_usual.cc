@@ -36,10 +36,13 @@ bool endpoint::usual_segment(conn k, const segment& s) noexcept {
     const bool plain = h.now == state::established && (s.flags & ~unsigned{flag::psh}) == flag::ack &&
                        s.seq == h.rcv_nxt && octets <= h.window_left() && h.input == nullptr &&
                        (h.marks & (usual_in | unusual_in)) == usual_in;
-    const bool answers = plain && s.ack == h.snd_max && h.snd_nxt == h.snd_max && window != 0 && h.snd_window != 0;
+    if (!plain) {
+        return false;
+    }
+    const bool answers = s.ack == h.snd_max && h.snd_nxt == h.snd_max && window != 0 && h.snd_window != 0;
     const bool timely =
-        answers && (!h.is(mark::timestamps) || (s.options.has_timestamps && seq_ge(s.options.timestamp, h.ts_recent)));
-    if (!timely) {
+        !h.is(mark::timestamps) || (s.options.has_timestamps && seq_ge(s.options.timestamp, h.ts_recent));
+    if (!answers || !timely) {
         return false;
     }
     const std::uint32_t acked = s.ack - h.snd_una;

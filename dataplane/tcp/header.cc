@@ -19,8 +19,7 @@ constexpr std::uint8_t most_window_scale = 14;  // RFC 7323 2.3
 
 constexpr std::uint8_t protocol_tcp = 6;
 
-/// In front of timestamps that stand alone.
-constexpr std::uint32_t timestamps_head = option_nop << 24U | option_nop << 16U | option_timestamps << 8U | 10U;
+static_assert(timestamps_head == (option_nop << 24U | option_nop << 16U | option_timestamps << 8U | 10U));
 
 void read_option(segment_options& to, std::uint8_t kind, std::span<const std::uint8_t> value) noexcept {
     switch (kind) {

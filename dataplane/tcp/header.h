@@ -16,6 +16,8 @@ namespace postern::tcp {
 
 inline constexpr std::size_t least_header = 20;
 inline constexpr std::size_t largest_header = 60;
+/// In front of timestamps that stand alone: padding, kind and length (RFC 7323 appendix A).
+inline constexpr std::uint32_t timestamps_head = 0x0101080a;
 
 enum class header_error : std::uint8_t {
     too_short,     ///< less than 20 octets, or less than the data offset says

@@ -77,11 +77,7 @@ void engine::opened(shard::connection c, const shard::connection_info& info, sha
     counters& count = _context.count;
     const auto turn_away = [&](reply with, counter& counted) {
         counted.add();
-        const std::string_view line = protocol::text(with);
-        if (const std::span<char> room = _link.reserve(c, line.size()); !room.empty()) {
-            std::memcpy(room.data(), line.data(), line.size());
-            _link.commit(c, line.size());
-        }
+        _link.say_now(c, protocol::text(with));
         _link.finish(c);
     };
     switch (admitted) {

@@ -119,7 +119,7 @@ private:
     bool must_wait(const client_session& s);
 
     // engine_recipients.cc
-    bool has_place(client_session& s);
+    bool make_place(client_session& s);
     bool open_queue(client_session& s);
     step recipient(work& w, std::string_view path);
     step postmaster(work& w, std::string_view path);

@@ -49,7 +49,7 @@ engine::step engine::command_line(work& w, std::span<const char> in, std::size_t
     if (s.state == session_state::transaction) {
         const auto plain = protocol::find_plain_recipient({in.data(), in.size()}, _address);
         if (!plain.path.empty()) {
-            const step done = has_place(s) ? recipient(w, plain.path) : step::stalled;
+            const step done = make_place(s) ? recipient(w, plain.path) : step::stalled;
             if (done == step::taken) {
                 _context.count.commands.add();
                 w.complete();
@@ -148,7 +148,7 @@ engine::step engine::execute(work& w, std::string_view line) {
         return step::gone;
     }
     const bool waiting = must_wait(s);
-    if (waiting && (spec.verb != verb::rcpt || !has_place(s))) {
+    if (waiting && (spec.verb != verb::rcpt || !make_place(s))) {
         return step::stalled;
     }
     if (!w.ensure(spec.longest_reply)) {

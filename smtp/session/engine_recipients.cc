@@ -118,8 +118,8 @@ void engine::count(const decision& d) {
     }
 }
 
-/// Whether another recipient can wait for its answer. One that is looked up alone gets its queue with the second.
-bool engine::has_place(client_session& s) {
+/// Whether another recipient can wait for its answer. To one that is looked up alone a queue is given for that.
+bool engine::make_place(client_session& s) {
     if (s.recipients.queue == no_block) {
         return s.recipients.unresolved == 0 || open_queue(s);
     }
@@ -140,7 +140,7 @@ bool engine::open_queue(client_session& s) {
     return true;
 }
 
-/// Precondition: `has_place`.
+/// Precondition: `make_place`.
 engine::step engine::refuse_recipient(work& w, reply with) {
     open_recipients& r = w.session().recipients;
     r.tried = true;
@@ -171,7 +171,7 @@ inline void engine::look_up(work& w, std::string_view path, std::uint32_t transa
     _batch.add(*_snapshot, _address, cookie);
 }
 
-/// Precondition: `has_place`.
+/// Precondition: `make_place`.
 engine::step engine::recipient(work& w, std::string_view path) {
     open_recipients& r = w.session().recipients;
     if (_snapshot == nullptr || _address.is_literal()) {
@@ -246,7 +246,7 @@ void engine::decided(work& w, std::uint32_t number, std::string_view path, const
     const auto& peer = w.info().peer.address;
     const decision d = decide(verdict, peer);
     count(d);
-    const bool said = r.queue == no_block && !d.pass && w.say(protocol::text(d.reply));
+    const bool said = r.queue == no_block && !d.pass && w.say_now(protocol::text(d.reply));
     const bool waits = !said && (r.queue != no_block || open_queue(s));
     --r.unresolved;
     if (!waits) {

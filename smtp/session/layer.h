@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -45,15 +44,7 @@ public:
 private:
     std::span<char> reserve(shard::connection c, std::size_t octets) override { return _transport.reserve(c, octets); }
     void commit(shard::connection c, std::size_t octets) override { _transport.commit(c, octets); }
-    bool say(shard::connection c, std::string_view text) override {
-        const std::span<char> room = _transport.reserve(c, text.size());
-        if (room.empty()) {
-            return false;
-        }
-        std::memcpy(room.data(), text.data(), text.size());
-        _transport.commit(c, text.size());
-        return true;
-    }
+    bool say_now(shard::connection c, std::string_view text) override { return shard::say_now(_transport, c, text); }
     void want_read(shard::connection c, bool wanted) override { _transport.want_read(c, wanted); }
     void set_deadline(shard::connection c, shard::instant when) override { _transport.set_deadline(c, when); }
     void finish(shard::connection c) override { _transport.finish(c); }

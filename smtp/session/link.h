@@ -14,8 +14,8 @@ class link {
 public:
     virtual std::span<char> reserve(shard::connection c, std::size_t octets) = 0;
     virtual void commit(shard::connection c, std::size_t octets) = 0;
-    /// Both in one, of a whole text. False: no room, as `reserve` has it.
-    virtual bool say(shard::connection c, std::string_view text) = 0;
+    /// Both in one (seam.h), and so one call.
+    virtual bool say_now(shard::connection c, std::string_view text) = 0;
     virtual void want_read(shard::connection c, bool wanted) = 0;
     virtual void set_deadline(shard::connection c, shard::instant when) = 0;
     virtual void finish(shard::connection c) = 0;

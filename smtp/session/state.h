@@ -1,8 +1,9 @@
 // What is kept of one session: a small slot for each connection, and blocks borrowed while there is work.
 //
 // The slot alone is what an idle session (greeted, EHLO said, no transaction) costs: EDGE.md, Memory. A transaction's
-// envelope is borrowed at MAIL, the queue of unanswered recipients while there are some, and a text block for a name,
-// path or reply that is longer than usual. There is no line buffer: half a command line stays with the transport.
+// envelope is borrowed at MAIL, the queue of unanswered recipients while there are some (but for one alone that is
+// refused at once), and a text block for a name, path or reply that is longer than usual. There is no line buffer: half
+// a command line stays with the transport.
 #pragma once
 
 #include <array>

@@ -48,9 +48,9 @@ public:
         _used += text.size();
     }
     /// `ensure`, `put` and `commit` in one.
-    bool say(std::string_view text) {
+    bool say_now(std::string_view text) {
         commit();
-        return _link.say(_c, text);
+        return _link.say_now(_c, text);
     }
     /// Hands what was put to the transport. The space must be reserved again afterwards.
     void commit() {

@@ -16,11 +16,8 @@ public:
     explicit echo_layer(Transport& t) : _transport(t) {}
 
     void opened(shard::connection c, const shard::connection_info&, shard::admission a) {
-        constexpr std::string_view greeting = "220 echo\r\n";
         _open[c.slot] = {c, false, false};
-        const std::span<char> room = _transport.reserve(c, greeting.size());
-        std::memcpy(room.data(), greeting.data(), greeting.size());
-        _transport.commit(c, greeting.size());
+        shard::say_now(_transport, c, "220 echo\r\n");
         if (a != shard::admission::admitted) {
             end(c);
         } else {

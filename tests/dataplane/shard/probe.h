@@ -54,15 +54,7 @@ public:
     std::function<void()> on_drain = [] {};
 
     /// Replies with `text`; false if there was no room, and then nothing is sent.
-    bool say(connection c, std::string_view text) {
-        const std::span<char> room = transport_of.reserve(c, text.size());
-        if (room.size() < text.size()) {
-            return false;
-        }
-        std::copy(text.begin(), text.end(), room.begin());
-        transport_of.commit(c, text.size());
-        return true;
-    }
+    bool say(connection c, std::string_view text) { return say_now(transport_of, c, text); }
     void finish(connection c) {
         live.erase(c.slot);
         transport_of.finish(c);

@@ -93,15 +93,7 @@ public:
     std::size_t open_sessions() const { return sessions.load(); }
 
 private:
-    bool say(connection c, std::string_view text) {
-        const std::span<char> room = _transport.reserve(c, text.size());
-        if (room.empty()) {
-            return false;
-        }
-        std::copy(text.begin(), text.end(), room.begin());
-        _transport.commit(c, text.size());
-        return true;
-    }
+    bool say(connection c, std::string_view text) { return shard::say_now(_transport, c, text); }
     void end(connection c) {
         _transport.finish(c);
         forget(c);

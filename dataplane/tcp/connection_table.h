@@ -25,7 +25,9 @@ public:
     /// For at most `most` slots, numbered below UINT32_MAX.
     explicit connection_table(std::size_t most) : _mask(std::bit_ceil(most + most / 3 + 8) - 1), _entries(_mask + 1) {}
 
-    void prefetch(std::uint64_t hash) const noexcept { __builtin_prefetch(&_entries[home(tag(hash))]); }
+    [[gnu::always_inline]] void prefetch(std::uint64_t hash) const noexcept {
+        __builtin_prefetch(&_entries[home(tag(hash))]);
+    }
 
     /// The first slot whose entry has this hash's bits, or `none`: right but for chance.
     std::uint32_t first(std::uint64_t hash) const noexcept {

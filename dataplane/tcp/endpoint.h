@@ -104,7 +104,7 @@ public:
     /// The keys of `input`, one for each segment of a burst; `keys` has room for them.
     void prepare(std::span<const segment> burst, std::uint64_t* keys) const noexcept;
     /// First stage of a lookup: prefetches the table's line.
-    void prefetch_entry(std::uint64_t key) const noexcept { _table.prefetch(key); }
+    [[gnu::always_inline]] void prefetch_entry(std::uint64_t key) const noexcept { _table.prefetch(key); }
     /// Second stage: prefetches the connection.
     /// The slot that is probably meant, or `connection_table::none`.
     std::uint32_t prefetch(std::uint64_t key) const noexcept {

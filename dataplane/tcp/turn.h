@@ -18,57 +18,88 @@ namespace postern::tcp {
 /// Segments that are looked up together, so that their cache misses overlap.
 inline constexpr std::size_t most_in_burst = 32;
 
-/// At most `most_in_burst` segments, through a pipeline of three stages: each asks for lines whose places the one
-/// before brought. A stage takes several segments at a time, because a prefetch waits for its page to be found (where
-/// the TLB does not know it), and the waits of neighbours overlap; all of a burst would be more lines than can be on
-/// their way.
+/// A burst on its way through a pipeline: the table's entries, then connections, then what is behind those are asked
+/// for, each stage `width` segments ahead of the next one, because it reads what that one brought.
+///
+/// A prefetch waits for its page to be found, where the TLB does not know it, and such waits overlap among neighbours:
+/// hence several segments at a time. But a core has only so many lines and pages on its way, and what is asked for
+/// beyond that may be dropped without a word: hence few (docs/performance.md has the measure).
 template <shard::session_layer Sessions>
-void take_burst(endpoint& e, Sessions& sessions, std::span<const segment> burst) {
-    constexpr std::size_t width = 8;
-    std::array<std::uint64_t, most_in_burst> keys;
-    std::array<std::uint32_t, most_in_burst> slots;
-    const auto each_from = [&](std::size_t first, auto&& stage) {
-        const std::size_t end = std::min(first + width, burst.size());
-        for (std::size_t i = first; i < end; ++i) {
-            stage(i);
+class burst_pipeline {
+public:
+    /// At most `most_in_burst` segments.
+    burst_pipeline(endpoint& e, Sessions& sessions, std::span<const segment> burst) noexcept
+        : _endpoint(e), _sessions(sessions), _burst(burst) {}
+
+    void run() {
+        prepare(0, 3 * width);
+        for (std::size_t i = 0; i < 3 * width; i += width) {
+            ask_for_entries(i);
         }
-    };
-    const auto ask_for_connection = [&](std::size_t i) {
-        slots[i] = e.prefetch(keys[i]);
-        if constexpr (requires { sessions.prefetch(slots[i]); }) {
-            if (slots[i] != connection_table::none && !burst[i].payload.empty()) {
-                sessions.prefetch(slots[i]);
+        prepare(3 * width, _burst.size());
+        ask_for_connections(0);
+        ask_for_connections(width);
+        ask_behind_connections(0);
+        for (std::size_t first = 0; first < _burst.size(); first += width) {
+            ask_for_entries(first + 3 * width);
+            ask_for_connections(first + 2 * width);
+            ask_behind_connections(first + width);
+            for (std::size_t i = first; i < end_of(first); ++i) {
+                take(i);
             }
         }
-    };
-    const auto ask_behind = [&](std::size_t i) {
-        if (slots[i] != connection_table::none) {
-            e.prefetch_behind(slots[i]);
+    }
+
+private:
+    static constexpr std::size_t width = 3;
+
+    std::size_t end_of(std::size_t first) const noexcept { return std::min(first + width, _burst.size()); }
+    void prepare(std::size_t first, std::size_t end) noexcept {
+        if (first < _burst.size()) {
+            _endpoint.prepare(_burst.subspan(first, std::min(end, _burst.size()) - first), &_keys[first]);
         }
-    };
-    const auto take = [&](std::size_t i) {
-        e.input(burst[i], keys[i], slots[i]);
+    }
+    // Inline: to GCC a call of a function that only prefetches does nothing, and it leaves it out.
+    [[gnu::always_inline]] void ask_for_entries(std::size_t first) const noexcept {
+        for (std::size_t i = first; i < end_of(first); ++i) {
+            _endpoint.prefetch_entry(_keys[i]);
+        }
+    }
+    [[gnu::always_inline]] void ask_for_connections(std::size_t first) noexcept {
+        for (std::size_t i = first; i < end_of(first); ++i) {
+            _slots[i] = _endpoint.prefetch(_keys[i]);
+        }
+    }
+    [[gnu::always_inline]] void ask_behind_connections(std::size_t first) const noexcept {
+        for (std::size_t i = first; i < end_of(first); ++i) {
+            if (_slots[i] == connection_table::none) {
+                continue;
+            }
+            _endpoint.prefetch_behind(_slots[i]);
+            if constexpr (requires { _sessions.prefetch(_slots[i]); }) {
+                if (!_burst[i].payload.empty()) {
+                    _sessions.prefetch(_slots[i]);
+                }
+            }
+        }
+    }
+    void take(std::size_t i) {
+        _endpoint.input(_burst[i], _keys[i], _slots[i]);
         // Nearly always the one callback is this, and it takes no loop.
-        if (shard::connection c; e.next_direct(c)) {
-            e.consumed(c, sessions.readable(c, e.offered()));
+        if (shard::connection c; _endpoint.next_direct(c)) {
+            _endpoint.consumed(c, _sessions.readable(c, _endpoint.offered()));
         }
-        if (e.batched()) {
-            shard::make_callbacks(e, sessions);
+        if (_endpoint.batched()) {
+            shard::make_callbacks(_endpoint, _sessions);
         }
-    };
-    e.prepare(burst, keys.data());
-    for (std::size_t i = 0; i < burst.size(); ++i) {
-        e.prefetch_entry(keys[i]);
     }
-    each_from(0, ask_for_connection);
-    each_from(width, ask_for_connection);
-    each_from(0, ask_behind);
-    for (std::size_t first = 0; first < burst.size(); first += width) {
-        each_from(first + 2 * width, ask_for_connection);
-        each_from(first + width, ask_behind);
-        each_from(first, take);
-    }
-}
+
+    endpoint& _endpoint;
+    Sessions& _sessions;
+    std::span<const segment> _burst;
+    std::array<std::uint64_t, most_in_burst> _keys;   // NOLINT: filled by `prepare`
+    std::array<std::uint32_t, most_in_burst> _slots;  // NOLINT: filled as connections are asked for
+};
 
 template <shard::session_layer Sessions>
 void run_turn(endpoint& e, Sessions& sessions, shard::instant now, std::span<const segment> burst) {
@@ -76,7 +107,7 @@ void run_turn(endpoint& e, Sessions& sessions, shard::instant now, std::span<con
     sessions.turn_begin();
     while (!burst.empty()) {
         const std::size_t some = burst.size() < most_in_burst ? burst.size() : most_in_burst;
-        take_burst(e, sessions, burst.first(some));
+        burst_pipeline(e, sessions, burst.first(some)).run();
         burst = burst.subspan(some);
     }
     e.input_done();

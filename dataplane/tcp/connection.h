@@ -31,8 +31,7 @@ inline constexpr std::uint32_t in_batch = 1U << 0U;
 inline constexpr std::uint32_t in_ready = 1U << 1U;
 inline constexpr std::uint32_t in_unsent = 1U << 2U;
 inline constexpr std::uint32_t in_starved = 1U << 3U;
-inline constexpr std::uint32_t in_resends = 1U << 22U;
-inline constexpr std::uint32_t of_slot = in_batch | in_ready | in_unsent | in_starved | in_resends;
+inline constexpr std::uint32_t of_slot = in_batch | in_ready | in_unsent | in_starved;
 
 inline constexpr std::uint32_t open = 1U << 4U;          ///< the layer knows it, or is to be told of it
 inline constexpr std::uint32_t fresh = 1U << 5U;         ///< `opened` is still to be called
@@ -109,16 +108,17 @@ struct warm_state {
     shard::instant resend_at = shard::never;  ///< retransmission, or probe of a closed window
     shard::instant ack_at = shard::never;     ///< of the delayed ACK
     std::uint32_t output_room = 0;            ///< octets of `output`'s blocks, used or not
-    std::uint32_t waits_for = 0;     ///< octets of a reserve that came back empty; discarded octets once finished
-    std::uint32_t ssthresh = 0;      ///< octets
-    std::uint32_t recover = 0;       ///< RFC 6582 3.2
-    std::uint32_t max_window = 0;    ///< the largest the peer ever offered
-    std::uint32_t srtt = 0;          ///< microseconds; 0: not measured
-    std::uint32_t rttvar = 0;        ///< microseconds
-    std::uint32_t ts_offset = 0;     ///< our TSval is the clock plus this
-    std::uint32_t ts_recent_at = 0;  ///< when ts_recent was set, milliseconds
-    std::uint32_t last_sent_at = 0;  ///< milliseconds
-    std::uint32_t slot = 0;          ///< its own
+    std::uint32_t waits_for = 0;       ///< octets of a reserve that came back empty; discarded octets once finished
+    std::uint32_t ssthresh = 0;        ///< octets
+    std::uint32_t recover = 0;         ///< RFC 6582 3.2
+    std::uint32_t max_window = 0;      ///< the largest the peer ever offered
+    std::uint32_t srtt = 0;            ///< microseconds; 0: not measured
+    std::uint32_t rttvar = 0;          ///< microseconds
+    std::uint32_t ts_offset = 0;       ///< our TSval is the clock plus this
+    std::uint32_t ts_recent_at = 0;    ///< when ts_recent was set, milliseconds
+    std::uint32_t last_sent_at = 0;    ///< milliseconds
+    std::uint32_t slot : 31 = 0;       ///< its own
+    std::uint32_t in_resends : 1 = 0;  ///< of the slot, not of the connection: in a `resend_queue`
     std::uint8_t backoff = 0;
     std::uint8_t unanswered = 0;  ///< time-outs since the peer was last heard
     // Of the state below, where no room is left.

@@ -111,11 +111,13 @@ bool endpoint::take_slot(std::uint32_t& slot) noexcept {
         slot = _free.back();
         _free.pop_back();
         const hot_state before = _connections[slot].h;
-        hot_state& h = _connections.make(slot).h;
-        h.serial = before.serial;
-        h.marks = before.marks & mark::of_slot;
+        const std::uint32_t in_resends = _connections[slot].c.in_resends;
+        connection_slot& made = _connections.make(slot);
+        made.h.serial = before.serial;
+        made.h.marks = before.marks & mark::of_slot;
+        made.c.in_resends = in_resends & 1U;
     }
-    _connections[slot].c.slot = slot;
+    _connections[slot].c.slot = slot & INT32_MAX;
     hot_state& h = _connections[slot].h;
     h.serial = h.serial + 1 == 0 ? 1 : h.serial + 1;
     ++_used;
@@ -197,7 +199,7 @@ bool endpoint::consistent() const noexcept {
     std::size_t in_resends = 0;
     for (std::uint32_t slot = 0; slot < _slots; ++slot) {
         const conn k = self.at(slot);
-        in_resends += k.h.is(mark::in_resends) ? 1 : 0;
+        in_resends += k.c.in_resends;
         if (k.h.now == state::free) {
             if (k.h.input != nullptr || k.c.output != nullptr || k.c.early != nullptr) {
                 return false;
@@ -229,7 +231,7 @@ bool endpoint::consistent() const noexcept {
             k.c.offered <= held(k) && k.h.is(mark::early) == (k.c.early != nullptr) &&
             find_slot(k.c.info.peer, k.c.info.local, hash_of(_keys.table, k.c.info.peer, k.c.info.local)) == slot &&
             (k.h.snd_una == k.h.snd_max || k.c.resend_at != shard::never) &&
-            (k.h.is(mark::in_resends) || k.c.resend_at >= k.c.due());
+            (k.c.in_resends != 0 || k.c.resend_at >= k.c.due());
         if (!ok) {
             return false;
         }

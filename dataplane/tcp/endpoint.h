@@ -206,7 +206,7 @@ private:
     std::uint32_t milliseconds() const noexcept { return _milliseconds; }
     /// An entry in one of the queues comes up no later than `resend_at`, so the wheel need not know of that.
     void rearm(conn k) noexcept {
-        const shard::instant resend = k.h.is(mark::in_resends) ? shard::never : k.c.resend_at;
+        const shard::instant resend = k.c.in_resends != 0 ? shard::never : k.c.resend_at;
         _wheel.set(k.c, std::min(std::min(k.c.deadline, k.c.ack_at), resend));
     }
     bool under_pressure() const noexcept { return _pool.lent() >= _settings.buffers - _settings.buffers / 8; }

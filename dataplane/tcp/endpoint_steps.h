@@ -140,12 +140,14 @@ inline shard::instant endpoint::rto(conn k) const noexcept {
 inline void endpoint::await_ack(conn k) noexcept {
     const shard::instant after = rto(k);
     k.c.resend_at = _now + after;
-    if (k.h.is(mark::in_resends)) {
+    if (k.c.in_resends != 0) {
         return;  // and comes up before that
     }
-    if (after == _settings.rto_least) {
-        k.h.set(mark::in_resends);
-        _resends.push(k.c.slot, k.c.resend_at);
+    // A longer one is a peer's that is slow or gone: one entry of the wheel, where the queue would be looked at again
+    // and again. Four least ones cover clients that delay their ACKs (RFC 1122 4.2.3.2).
+    if (after <= 4 * _settings.rto_least) {
+        k.c.in_resends = 1;
+        _resends.push(k.c.slot, _now + _settings.rto_least);
     } else {
         rearm(k);
     }

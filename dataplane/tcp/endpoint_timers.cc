@@ -17,7 +17,8 @@ void endpoint::resends_due() noexcept {
 /// minds that one's time only once it is near: it hardly ever comes, and to move a timer takes its neighbours' lines.
 void endpoint::look_at_due(resend_queue& queue) noexcept {
     constexpr shard::instant near = std::chrono::milliseconds(250);
-    // Connections are asked for side by side, as in turn.h: those of the next entries while these are looked at.
+    // Connections are asked for side by side, as in turn.h: those of the next entries while these are looked at. Of
+    // nearly all, one line says that there is nothing to do.
     constexpr std::size_t width = 8;
     const auto ask_from = [&](std::size_t distance) {
         for (std::size_t i = distance; i < distance + width; ++i) {
@@ -25,8 +26,7 @@ void endpoint::look_at_due(resend_queue& queue) noexcept {
             if (later == resend_queue::none) {
                 return;
             }
-            __builtin_prefetch(&_connections[later].h, 1);
-            __builtin_prefetch(&_connections[later].c.resend_at);
+            __builtin_prefetch(&_connections[later].c.resend_at, 1);
         }
     };
     ask_from(0);
@@ -39,15 +39,17 @@ void endpoint::look_at_due(resend_queue& queue) noexcept {
             return;
         }
         const conn k = at(slot);
-        k.h.clear(mark::in_resends);
-        if (k.h.now == state::free || k.c.resend_at == shard::never) {
-            continue;
-        }
-        if (k.c.resend_at - _now > near) {
-            k.h.set(mark::in_resends);
+        if (k.c.resend_at == shard::never) {
+            k.c.in_resends = 0;
+        } else if (const shard::instant left = k.c.resend_at - _now; left >= _settings.rto_least) {
+            _resends.push(slot, _now + _settings.rto_least);
+        } else if (left > near) {
             _resends_again.push(slot, _now + near);
-        } else if (resend_if_due(k)) {
-            rearm(k);
+        } else {
+            k.c.in_resends = 0;
+            if (resend_if_due(k)) {
+                rearm(k);
+            }
         }
     }
 }

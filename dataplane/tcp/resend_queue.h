@@ -1,9 +1,9 @@
-// Connections that wait for an ACK, in the order in which their time-outs come.
+// Connections that wait for an ACK, in the order in which they are to be looked at.
 //
-// Nearly all time-outs are the least one (RFC 6298 2.4), so whoever sends last is due last: a queue is order enough,
-// and is read ahead where a wheel's lists lead from one cold line to the next. A connection is in it once at most. Its
-// entry stays when the ACK comes or the timer is put off, so the owner looks, when an entry comes up, what is so by
-// then. Whoever is to be looked at again after a fixed time may wait in a second queue.
+// All are looked at after the same time, the least time-out (RFC 6298 2.4), so whoever sends last is due last: a queue
+// is order enough, and is read ahead where a wheel's lists lead from one cold line to the next. A connection is in it
+// once at most. Its entry stays when the ACK comes or the timer is put off, so the owner looks, when an entry comes up,
+// what is so by then. Whoever is to be looked at again after a fixed time may wait in a second queue.
 #pragma once
 
 #include <bit>

@@ -110,7 +110,7 @@ inline void endpoint::measure(conn k, std::uint32_t microseconds) noexcept {
         k.c.rttvar = r / 2;
         return;
     }
-    const std::uint32_t off = r > k.c.srtt ? r - k.c.srtt : k.c.srtt - r;
+    const std::uint32_t off = std::max(r, k.c.srtt) - std::min(r, k.c.srtt);  // no branch: either is as likely
     k.c.rttvar = k.c.rttvar - k.c.rttvar / 4 + off / 4;
     k.c.srtt = std::max(k.c.srtt - k.c.srtt / 8 + r / 8, 1U);
 }
@@ -126,14 +126,17 @@ inline void endpoint::measure_by(conn k, const segment& s) noexcept {
 }
 
 inline shard::instant endpoint::rto(conn k) const noexcept {
-    shard::instant base = _settings.rto_initial * (k.h.is(mark::syn_ack_again) ? 3 : 1);  // RFC 6298 5.7
+    shard::instant base{};
     if (k.c.srtt != 0) {
         base = std::chrono::microseconds(std::uint64_t{k.c.srtt} + std::max(clock_granularity, 4 * k.c.rttvar));
+    } else {
+        base = _settings.rto_initial * (k.h.is(mark::syn_ack_again) ? 3 : 1);  // RFC 6298 5.7
     }
-    base = std::clamp(base, _settings.rto_least, _settings.rto_most);
-    return k.c.backoff == 0
-               ? base
-               : std::min(base * (std::int64_t{1} << std::min<unsigned>(k.c.backoff, 16)), _settings.rto_most);
+    base = base < _settings.rto_least ? _settings.rto_least : base;
+    if (k.c.backoff != 0) {
+        base *= std::int64_t{1} << std::min<unsigned>(k.c.backoff, 16);
+    }
+    return base > _settings.rto_most ? _settings.rto_most : base;
 }
 
 /// What is out is sent again unless its ACK comes before a time-out from now.

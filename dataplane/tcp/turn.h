@@ -33,18 +33,24 @@ public:
 
     void run() {
         prepare(0, 3 * width);
-        for (std::size_t i = 0; i < 3 * width; i += width) {
-            ask_for_entries(i);
+        for (std::size_t i = 0; i < 3 * width; ++i) {
+            ask_for_entry(i);
         }
         prepare(3 * width, _burst.size());
-        ask_for_connections(0);
-        ask_for_connections(width);
-        ask_behind_connections(0);
+        for (std::size_t i = 0; i < 2 * width; ++i) {
+            ask_for_connection(i);
+        }
+        for (std::size_t i = 0; i < width; ++i) {
+            ask_behind_connection(i);
+        }
         for (std::size_t first = 0; first < _burst.size(); first += width) {
-            ask_for_entries(first + 3 * width);
-            ask_for_connections(first + 2 * width);
-            ask_behind_connections(first + width);
-            for (std::size_t i = first; i < end_of(first); ++i) {
+            const std::size_t end = std::min(first + width, _burst.size());
+            for (std::size_t i = first; i < end; ++i) {
+                ask_for_entry(i + 3 * width);
+                ask_for_connection(i + 2 * width);
+                ask_behind_connection(i + width);
+            }
+            for (std::size_t i = first; i < end; ++i) {
                 take(i);
             }
         }
@@ -53,33 +59,31 @@ public:
 private:
     static constexpr std::size_t width = 3;
 
-    std::size_t end_of(std::size_t first) const noexcept { return std::min(first + width, _burst.size()); }
     void prepare(std::size_t first, std::size_t end) noexcept {
         if (first < _burst.size()) {
             _endpoint.prepare(_burst.subspan(first, std::min(end, _burst.size()) - first), &_keys[first]);
         }
     }
-    // Inline: to GCC a call of a function that only prefetches does nothing, and it leaves it out.
-    [[gnu::always_inline]] void ask_for_entries(std::size_t first) const noexcept {
-        for (std::size_t i = first; i < end_of(first); ++i) {
+    // Of a segment, if there are so many. Inline: to GCC a call of a function that only prefetches does nothing, and it
+    // leaves it out.
+    [[gnu::always_inline]] void ask_for_entry(std::size_t i) const noexcept {
+        if (i < _burst.size()) {
             _endpoint.prefetch_entry(_keys[i]);
         }
     }
-    [[gnu::always_inline]] void ask_for_connections(std::size_t first) noexcept {
-        for (std::size_t i = first; i < end_of(first); ++i) {
+    [[gnu::always_inline]] void ask_for_connection(std::size_t i) noexcept {
+        if (i < _burst.size()) {
             _slots[i] = _endpoint.prefetch(_keys[i]);
         }
     }
-    [[gnu::always_inline]] void ask_behind_connections(std::size_t first) const noexcept {
-        for (std::size_t i = first; i < end_of(first); ++i) {
-            if (_slots[i] == connection_table::none) {
-                continue;
-            }
-            _endpoint.prefetch_behind(_slots[i]);
-            if constexpr (requires { _sessions.prefetch(_slots[i]); }) {
-                if (!_burst[i].payload.empty()) {
-                    _sessions.prefetch(_slots[i]);
-                }
+    [[gnu::always_inline]] void ask_behind_connection(std::size_t i) const noexcept {
+        if (i >= _burst.size() || _slots[i] == connection_table::none) {
+            return;
+        }
+        _endpoint.prefetch_behind(_slots[i]);
+        if constexpr (requires { _sessions.prefetch(_slots[i]); }) {
+            if (!_burst[i].payload.empty()) {
+                _sessions.prefetch(_slots[i]);
             }
         }
     }

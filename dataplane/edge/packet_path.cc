@@ -32,6 +32,8 @@ tcp::settings tcp_of(const configuration& settings) {
     return out;
 }
 
+static_assert(tcp::connection_slot::room >= sizeof(session::client_session), "sessions lie beside their connections");
+
 class packet_worker final : public shard_worker {
 public:
     packet_worker(std::shared_ptr<packet_port> port, unsigned number, const configuration& settings,

@@ -58,6 +58,16 @@ enum class admission : std::uint8_t {
     draining,              ///< the process is shutting down
 };
 
+/// Memory that a transport has beside its connections for whoever is above it: `octets` of it for each slot, at
+/// multiples of 64, `apart` octets from one slot's to the next's. What is touched together lies together: at random, a
+/// walk of the page tables costs as much as a miss. The transport never touches it; before a slot was ever used it is
+/// all zero.
+struct slot_rooms {
+    std::byte* first = nullptr;  ///< of slot 0; null: there is none
+    std::size_t apart = 0;
+    std::size_t octets = 0;
+};
+
 /// The operations a transport offers to its session layer.
 template <class T>
 concept transport = requires(T& t, const T& ct, connection c, std::size_t n, instant when, bool yes) {
@@ -76,6 +86,7 @@ concept transport = requires(T& t, const T& ct, connection c, std::size_t n, ins
     { t.finish(c) } -> std::same_as<void>;
     // A transport may also have `finish_silent(c)`: as `finish`, for a peer that said that it sends nothing more
     // (QUIT), so that nobody need wait for its octets.
+    // And it may have `rooms()`: memory for the layer's use as long as the transport lives (`slot_rooms`).
     /// RST now; nothing committed is promised to arrive.
     { t.abort(c) } -> std::same_as<void>;
     { ct.info(c) } -> std::same_as<const connection_info&>;

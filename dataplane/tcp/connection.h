@@ -136,8 +136,10 @@ struct alignas(64) cold_state : warm_state, shard::timer_wheel::timer {
     std::uint32_t challenged_at = 0;         ///< milliseconds: begin of the period that `challenges` counts
 };
 
-/// One page of memory for all of a connection: random ones cost a walk of the page tables each.
+/// One page of memory for all of a connection: random ones cost a walk of the page tables each. Behind it is room for
+/// what the session layer keeps of it, for the same reason.
 struct connection_slot {
+    static constexpr std::size_t room = 128;
     static constexpr std::size_t usual_octets = 192;  ///< the lines that a segment touches that takes the short ways
     hot_state h;
     cold_state c;

@@ -94,6 +94,7 @@ public:
     void abort(shard::connection c) noexcept;
     const shard::connection_info& info(shard::connection c) const noexcept;
     shard::instant now() const noexcept { return _now; }
+    shard::slot_rooms rooms() noexcept { return {_connections.rooms(), _connections.apart, connection_slot::room}; }
 
     // The loop's side.
 
@@ -359,7 +360,7 @@ private:
     time_wait_table _time_wait;
     reset_limiter _resets;
 
-    slot_array<connection_slot> _connections;
+    slot_array<connection_slot, connection_slot::room> _connections;
     std::uint32_t _slots = 0;  ///< used at least once
     std::vector<std::uint32_t> _free;
     std::size_t _used = 0;

@@ -1,5 +1,5 @@
 // Slots of a fixed number, whose memory is taken from the kernel only as they are first used, in huge pages if it can:
-// all zero before that.
+// all zero before that. Each may have room beside it that is somebody else's.
 #pragma once
 
 #include <sys/mman.h>
@@ -13,13 +13,17 @@
 
 namespace postern::tcp {
 
-template <class T>
+/// `room`: octets beside each slot, which nothing here touches.
+template <class T, std::size_t room = 0>
 class slot_array {
-    static_assert(std::is_trivially_destructible_v<T>);
+    static_assert(std::is_trivially_destructible_v<T> && room % alignof(T) == 0);
 
 public:
+    /// From one slot, or room, to the next.
+    static constexpr std::size_t apart = sizeof(T) + room;
+
     /// Throws std::system_error if the address space is not there.
-    explicit slot_array(std::size_t n) : _mapped(n * sizeof(T) + huge_page) {
+    explicit slot_array(std::size_t n) : _mapped(n * apart + huge_page) {
         _mapping = ::mmap(nullptr, _mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (_mapping == MAP_FAILED) {
             throw std::system_error(errno, std::generic_category(), "cannot map the connections' memory");
@@ -27,25 +31,26 @@ public:
         // From a whole huge page on; where they are refused, small pages serve.
         void* at = _mapping;
         std::size_t left = _mapped;
-        _at = static_cast<T*>(std::align(huge_page, n * sizeof(T), at, left));
-        ::madvise(_at, n * sizeof(T), MADV_HUGEPAGE);
+        _at = static_cast<std::byte*>(std::align(huge_page, n * apart, at, left));
+        ::madvise(_at, n * apart, MADV_HUGEPAGE);
     }
     slot_array(const slot_array&) = delete;
     slot_array& operator=(const slot_array&) = delete;
     ~slot_array() { ::munmap(_mapping, _mapped); }
 
     /// The slot's first use.
-    T& make(std::size_t i) noexcept { return *::new (_at + i) T; }
-    T& operator[](std::size_t i) noexcept { return _at[i]; }
-    const T& operator[](std::size_t i) const noexcept { return _at[i]; }
-    std::size_t index(const T& t) const noexcept { return static_cast<std::size_t>(&t - _at); }
+    T& make(std::size_t i) noexcept { return *::new (_at + i * apart) T; }
+    T& operator[](std::size_t i) noexcept { return *reinterpret_cast<T*>(_at + i * apart); }
+    const T& operator[](std::size_t i) const noexcept { return *reinterpret_cast<const T*>(_at + i * apart); }
+    /// The first slot's room.
+    std::byte* rooms() noexcept { return _at + sizeof(T); }
 
 private:
     static constexpr std::size_t huge_page = std::size_t{2} << 20U;
 
     std::size_t _mapped;
     void* _mapping = nullptr;
-    T* _at = nullptr;
+    std::byte* _at = nullptr;
 };
 
 }  // namespace postern::tcp

@@ -24,13 +24,14 @@ bool normalises(const settings& of, const std::array<std::uint8_t, 16>& peer) {
 
 }  // namespace
 
-engine::engine(session::link& transport, const context& of)
+engine::engine(session::link& transport, const context& of, const shard::slot_rooms& rooms)
     : _link(transport),
       _context(of),
       _greeting(protocol::greeting(of.settings.name)),
       _helo(protocol::helo_reply(of.settings.name)),
       _lookups(recipients::lookup_batch::capacity),
       _paths(std::make_unique_for_overwrite<char[]>(recipients::lookup_batch::capacity * protocol::longest_path)),
+      _sessions(rooms),
       _transactions(of.settings.transactions),
       _queues(of.settings.transactions),
       _texts(of.settings.texts) {
@@ -56,22 +57,6 @@ std::uint32_t engine::next_serial() noexcept {
 }
 
 // ---- connections
-
-/// Null: memory is out.
-client_session* engine::slot(shard::connection c) {
-    const std::size_t chunk = c.slot / session_chunk::size;
-    if (chunk >= _sessions.size()) {
-        _sessions.resize(chunk + 1);
-    }
-    if (!_sessions[chunk].memory) {
-        _sessions[chunk].memory = process::make_huge_chunk();
-        if (!_sessions[chunk].memory) {
-            return nullptr;
-        }
-        std::uninitialized_value_construct_n(&_sessions[chunk][0], session_chunk::size);
-    }
-    return &_sessions[chunk][c.slot % session_chunk::size];
-}
 
 void engine::opened(shard::connection c, const shard::connection_info& info, shard::admission admitted) {
     counters& count = _context.count;
@@ -102,13 +87,12 @@ void engine::opened(shard::connection c, const shard::connection_info& info, sha
         return;
     }
 
-    client_session* const own = slot(c);
+    client_session* const own = _sessions.make(c.slot);
     if (own == nullptr) {
         turn_away(reply::too_many_connections, count.refused_total);
         return;
     }
     client_session& s = *own;
-    s = client_session{};
     s.serial = c.serial;
     s.state = session_state::delayed;
     s.listener = info.listener;
@@ -274,24 +258,14 @@ void engine::turn_end() {
 
 void engine::drain() {
     _draining = true;
-    for (std::size_t chunk = 0; chunk < _sessions.size(); ++chunk) {
-        if (!_sessions[chunk].memory) {
-            continue;
+    _sessions.for_each_open([this](std::uint32_t slot, client_session& s) {
+        work w(_link, {.slot = slot, .serial = s.serial}, s);
+        if (s.state == session_state::delayed) {
+            close_with(w, reply::draining);
+        } else {
+            settle(w);
         }
-        for (std::uint32_t i = 0; i < session_chunk::size; ++i) {
-            client_session& s = _sessions[chunk][i];
-            if (s.state == session_state::closed) {
-                continue;
-            }
-            const auto index = static_cast<std::uint32_t>(chunk * session_chunk::size + i);
-            work w(_link, {.slot = index, .serial = s.serial}, s);
-            if (s.state == session_state::delayed) {
-                close_with(w, reply::draining);
-            } else {
-                settle(w);
-            }
-        }
-    }
+    });
 }
 
 // ---- ends

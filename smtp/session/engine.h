@@ -26,6 +26,7 @@
 #include "smtp/session/decision.h"
 #include "smtp/session/link.h"
 #include "smtp/session/seen.h"
+#include "smtp/session/session_slots.h"
 #include "smtp/session/settings.h"
 #include "smtp/session/slab.h"
 #include "smtp/session/state.h"
@@ -47,7 +48,8 @@ struct context {
 
 class engine {
 public:
-    engine(session::link& transport, const context& of);
+    /// `rooms`: the transport's for sessions, if it has some; they outlive the engine.
+    engine(session::link& transport, const context& of, const shard::slot_rooms& rooms = {});
     engine(const engine&) = delete;
     engine& operator=(const engine&) = delete;
 
@@ -63,8 +65,8 @@ public:
     /// Asks the cache for the session of a connection's slot: before a burst's octets. Always inline: to GCC a call of
     /// a function that only prefetches does nothing, and it leaves it out.
     [[gnu::always_inline]] void prefetch(std::uint32_t slot) const noexcept {
-        if (const std::size_t chunk = slot / session_chunk::size; chunk < _sessions.size()) {
-            __builtin_prefetch(&_sessions[chunk][slot % session_chunk::size], 1);
+        if (const client_session* const s = _sessions.find(slot); s != nullptr) {
+            __builtin_prefetch(s, 1);
         }
     }
     bool idle() const { return _context.relay.idle(); }
@@ -84,7 +86,6 @@ private:
 
     // engine.cc
     inline client_session* find(shard::connection c) noexcept;
-    client_session* slot(shard::connection c);
     void greet(work& w);
     /// Ends the transaction, if there is one; what the relay holds of it is abandoned.
     void drop_transaction(work& w);
@@ -160,14 +161,6 @@ private:
         std::uint32_t number = 0;  ///< in the queue
         std::string_view path;     ///< as received, in `_paths`
     };
-    struct session_chunk {
-        static constexpr std::uint32_t size = process::huge_chunk_octets / sizeof(client_session);
-        static_assert((size & (size - 1)) == 0);
-        process::huge_chunk memory;
-        client_session& operator[](std::uint32_t i) const noexcept {
-            return reinterpret_cast<client_session*>(memory.get())[i];
-        }
-    };
     /// The replies that are the same for a whole listener.
     struct listener_texts {
         protocol::extension_set extensions;
@@ -190,7 +183,7 @@ private:
     std::size_t _paths_used = 0;
     relay::event _event;
 
-    std::vector<session_chunk> _sessions;  ///< by slot
+    session_slots _sessions;
     slab<transaction> _transactions;
     slab<recipient_queue> _queues;
     slab<text_block> _texts;

@@ -39,11 +39,7 @@ static_assert(sizeof(relay::reply::text) + 2 <= protocol::longest_passed_reply);
 }  // namespace
 
 void engine::take_event(const relay::event& e) {
-    const std::size_t chunk = e.id.slot / session_chunk::size;
-    client_session* s = nullptr;
-    if (chunk < _sessions.size() && _sessions[chunk].memory) {
-        s = &_sessions[chunk][e.id.slot % session_chunk::size];
-    }
+    client_session* const s = _sessions.find(e.id.slot);
     if (s == nullptr || s->state == session_state::closed || s->transaction == no_block ||
         _transactions[s->transaction].relay != relay_state::open ||
         _transactions[s->transaction].relay_serial != e.id.serial) {

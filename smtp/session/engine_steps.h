@@ -7,12 +7,8 @@
 namespace postern::session {
 
 inline client_session* engine::find(shard::connection c) noexcept {
-    const std::size_t chunk = c.slot / session_chunk::size;
-    if (chunk >= _sessions.size() || !_sessions[chunk].memory) {
-        return nullptr;
-    }
-    client_session& s = _sessions[chunk][c.slot % session_chunk::size];
-    return s.state != session_state::closed && s.serial == c.serial ? &s : nullptr;
+    client_session* const s = _sessions.find(c.slot);
+    return s != nullptr && s->state != session_state::closed && s->serial == c.serial ? s : nullptr;
 }
 
 inline void engine::settle(work& w) {

@@ -19,7 +19,7 @@ template <class Transport>
 class layer final : private link {
 public:
     /// Both `transport` and what `of` refers to must outlive the layer.
-    layer(Transport& transport, const context& of) : _transport(transport), _engine(*this, of) {
+    layer(Transport& transport, const context& of) : _transport(transport), _engine(*this, of, rooms_of(transport)) {
         static_assert(shard::transport<Transport>);
         static_assert(Transport::max_reserve >= longest_reply);
     }
@@ -42,6 +42,13 @@ public:
     std::size_t open_sessions() const { return _engine.open_sessions(); }
 
 private:
+    static shard::slot_rooms rooms_of(Transport& transport) {
+        if constexpr (requires { transport.rooms(); }) {
+            return transport.rooms();
+        } else {
+            return {};
+        }
+    }
     std::span<char> reserve(shard::connection c, std::size_t octets) override { return _transport.reserve(c, octets); }
     void commit(shard::connection c, std::size_t octets) override { _transport.commit(c, octets); }
     bool say_now(shard::connection c, std::string_view text) override { return shard::say_now(_transport, c, text); }

@@ -12,37 +12,39 @@ void lookup_burst::prepare(const table& in, std::span<const std::string_view> te
     _in = &in;
     _size = texts.size();
     _compared = 0;
-    // A group's lines are asked for between the hashes of those behind it, so that processor and memory are both at
-    // work; two groups later, for pilots come from afar, too; and eight side by side, for a prefetch waits for its page
-    // to be found, where the TLB does not know it, and such waits overlap.
-    const auto ask_for_lines = [&](std::size_t begin) {
-        const std::size_t end = std::min(begin + hash_lanes_count, _size);
-        step.find_lines(from, end - begin, _hashes.data() + begin, _places.data() + begin);
-        for (std::size_t i = begin; i < end; ++i) {
-            prefetch_far(from.lines + _places[i]);
+    // A prefetch waits for its page to be found, where the TLB does not know it, and holds up the work behind it; such
+    // waits overlap among neighbours: hence lines side by side, as many as the CPU takes. Where that is eight, a
+    // group's lines are asked for between the hashes of those behind it, two groups later, for pilots come from afar,
+    // too.
+    std::size_t asked = 0;
+    const auto ask_for_lines = [&](std::size_t end) {
+        for (std::size_t begin = asked; begin < end; begin += hash_lanes_count) {
+            step.find_lines(from, std::min(hash_lanes_count, end - begin), &_hashes[begin], &_places[begin]);
+        }
+        for (; asked < end; ++asked) {
+            prefetch_far(from.lines + _places[asked]);
         }
     };
-    std::size_t asked = 0;
     for (std::size_t begin = 0; begin < _size; begin += hash_lanes_count) {
         const std::size_t used = std::min(hash_lanes_count, _size - begin);
-        hash_texts(from.key, texts.data() + begin, used, _hashes.data() + begin);
-        step.find_buckets(from, used, _hashes.data() + begin, _places.data() + begin);
+        hash_texts(from.key, texts.data() + begin, used, &_hashes[begin]);
+        step.find_buckets(from, used, &_hashes[begin], &_places[begin]);
         for (std::size_t i = begin; i < begin + used; ++i) {
             prefetch(from.pilots + _places[i]);
         }
-        if (before != nullptr) {
-            before->compare(begin + used);
-        }
-        for (; asked + hash_lanes_count < begin; asked += hash_lanes_count) {
-            ask_for_lines(asked);
+        if (!step.lines_together) {
+            if (before != nullptr) {
+                before->compare(begin + used);
+            }
+            if (begin >= 2 * hash_lanes_count) {
+                ask_for_lines(begin - hash_lanes_count);
+            }
         }
     }
     if (before != nullptr) {
         before->compare(capacity);
     }
-    for (; asked < _size; asked += hash_lanes_count) {
-        ask_for_lines(asked);
-    }
+    ask_for_lines(_size);
 }
 
 void lookup_burst::compare(std::size_t end) noexcept {

@@ -33,7 +33,7 @@ POSTERN_AVX2 void compare(const burst_table& in, std::size_t used, const std::ui
 
 }  // namespace
 
-const burst_steps avx2_steps{plain::find_buckets, plain::find_lines, compare};
+const burst_steps avx2_steps{plain::find_buckets, plain::find_lines, compare, false};
 
 }  // namespace postern::recipients
 #endif

@@ -36,6 +36,9 @@ struct burst_steps {
     /// The payloads, or `no_payload` or more; reads the lines.
     void (*compare)(const burst_table& in, std::size_t used, const std::uint64_t* hashes, const std::uint64_t* places,
                     std::uint32_t* payloads);
+    /// A burst asks for all its lines behind each other. False: for eight at a time, with the work on others between
+    /// them, on CPUs that drop what they are asked for beyond some sixteen.
+    bool lines_together;
 };
 
 /// For any CPU.
@@ -46,7 +49,7 @@ void compare(const burst_table& in, std::size_t used, const std::uint64_t* hashe
              std::uint32_t* payloads);
 }  // namespace plain
 
-inline constexpr burst_steps plain_steps{plain::find_buckets, plain::find_lines, plain::compare};
+inline constexpr burst_steps plain_steps{plain::find_buckets, plain::find_lines, plain::compare, false};
 #if defined(__x86_64__)
 extern const burst_steps avx2_steps;    // of CPUs that `has_avx2` (cpu.h) says yes to
 extern const burst_steps avx512_steps;  // likewise

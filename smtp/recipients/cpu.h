@@ -2,7 +2,7 @@
 #pragma once
 
 #define POSTERN_AVX2_TARGET "avx2,bmi,bmi2"
-#define POSTERN_AVX512_TARGET "avx512f,avx512bw,avx512vl,avx512dq,bmi,bmi2"
+#define POSTERN_AVX512_TARGET "avx512f,avx512bw,avx512cd,avx512vl,avx512dq,bmi,bmi2"
 
 namespace postern::recipients {
 

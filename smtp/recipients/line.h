@@ -40,8 +40,10 @@ struct fingerprint {
     std::uint32_t high = 0;  ///< 2 bits
 };
 
+inline constexpr std::uint64_t fingerprint_factor = 0x9E3779B97F4A7C15U;
+
 inline fingerprint fingerprint_of(std::uint64_t hash, std::uint64_t salt) noexcept {
-    const std::uint64_t mixed = (hash ^ salt) * 0x9E3779B97F4A7C15U;
+    const std::uint64_t mixed = (hash ^ salt) * fingerprint_factor;
     return {static_cast<std::uint32_t>(mixed >> 32U), static_cast<std::uint32_t>(mixed >> 30U) & 3U};
 }
 

@@ -199,11 +199,15 @@ TEST_F(lookup_burst_test, all_steps_compare_as_the_plain_one_does) {
             std::vector<const burst_steps*> all = other_steps();
             all.push_back(&plain_steps);
             for (const burst_steps* const steps : all) {
-                std::array<std::uint32_t, hash_lanes_count> payloads{};
-                steps->compare(in, payloads.size(), hashes.data(), places.data(), payloads.data());
-                for (std::size_t lane = 0; lane < payloads.size(); ++lane) {
-                    ASSERT_EQ(std::min(payloads[lane], no_payload), wanted[lane])
-                        << keys << ' ' << asked << ' ' << lane;
+                for (std::size_t used = 1; used <= hash_lanes_count; ++used) {
+                    std::array<std::uint32_t, hash_lanes_count> payloads{};
+                    steps->compare(in, used, hashes.data(), places.data(), payloads.data());
+                    for (std::size_t lane = 0; lane < used; ++lane) {
+                        ASSERT_EQ(std::min(payloads[lane], no_payload), wanted[lane])
+                            << keys << ' ' << asked << ' ' << lane << " of " << used;
+                    }
+                    ASSERT_TRUE(std::all_of(payloads.begin() + static_cast<std::ptrdiff_t>(used), payloads.end(),
+                                            [](std::uint32_t untouched) { return untouched == 0; }));
                 }
             }
         }

@@ -1,5 +1,5 @@
-// The steps of burst_steps.h with AVX-512: eight buckets by one multiplication, a line by one comparison, the payloads of
-// eight lines at once where something is equal.
+// The steps of burst_steps.h with AVX-512: eight buckets by one multiplication, a line by one comparison, the payloads
+// of eight lines at once where something is equal.
 #include "smtp/recipients/siphash_avx512.h"
 
 #if defined(__x86_64__)
